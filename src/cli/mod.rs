@@ -1,0 +1,46 @@
+//! The binary's subcommands. Each returns one sentence when it fails, and this module prints it.
+
+mod serve;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+Roomcast, a chat server in one thread.
+
+usage: roomcast COMMAND [OPTION …]
+
+  serve        run the server
+  chat [URL]   talk, from a terminal
+
+`roomcast COMMAND --help` tells more. `roomcast --version` prints the version.
+";
+
+/// Runs the program with these arguments, its own name not among them.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match dispatch(lexopt::Parser::from_args(arguments)) {
+        Ok(code) => code,
+        Err(sentence) => {
+            eprintln!("roomcast: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(mut arguments: lexopt::Parser) -> Result<ExitCode, String> {
+    use lexopt::Arg::{Long, Short, Value};
+    let wish = arguments.next().map_err(|error| error.to_string())?;
+    match wish {
+        Some(Value(command)) if command == "serve" => serve::run(arguments),
+        Some(Long("help") | Short('h')) => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Long("version") | Short('V')) => {
+            println!("roomcast {}", env!("CARGO_PKG_VERSION"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(other) => Err(format!("{}; roomcast --help tells what there is", other.unexpected())),
+        None => Err("a command is missing; roomcast --help tells what there is".into()),
+    }
+}

@@ -1,0 +1,101 @@
+//! `roomcast serve`: reads the settings, prepares the process and runs the loop.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::config::{Config, SETTINGS, Sources, by_flag};
+use crate::server::{Ended, Server};
+
+/// Descriptors that connections may not use up: standard streams, poll, listener, signals, and a few to spare.
+const RESERVED_DESCRIPTORS: u64 = 16;
+
+pub(super) fn run(arguments: lexopt::Parser) -> Result<ExitCode, String> {
+    let Some(flags) = read_flags(arguments)? else {
+        print!("{}", help());
+        return Ok(ExitCode::SUCCESS);
+    };
+    let sources = Sources { flags, environment: environment(), file: file()? };
+    let mut config = sources.config()?;
+    let logger = simple_logger::SimpleLogger::new().with_level(config.log).with_utc_timestamps();
+    logger.init().map_err(|error| error.to_string())?;
+    config.max_connections = config.max_connections.min(raise_descriptor_limit());
+    serve(config)
+}
+
+fn serve(config: Config) -> Result<ExitCode, String> {
+    let limit = config.max_connections;
+    let mut server = Server::bind(config).map_err(|error| error.to_string())?;
+    let address = server.address();
+    println!(
+        "roomcast {} listens on http://{address}: action at /chatserver/connect, echo at /echo, probe at /health; \
+         rooms are ephemeral; up to {limit} connections",
+        env!("CARGO_PKG_VERSION")
+    );
+    match server.run().map_err(|error| error.to_string())? {
+        Ended::InOrder => Ok(ExitCode::SUCCESS),
+        Ended::AtOnce => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// The flags given, or nothing if help was asked for.
+fn read_flags(mut arguments: lexopt::Parser) -> Result<Option<BTreeMap<String, String>>, String> {
+    let mut flags = BTreeMap::new();
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
+            lexopt::Arg::Long(name) if by_flag(name).is_some() => {
+                let name = name.to_owned();
+                let value = arguments.value().map_err(|error| error.to_string())?;
+                let value = value.into_string().map_err(|_| format!("--{name}: the value is not UTF-8"))?;
+                flags.insert(name, value);
+            }
+            other => return Err(format!("{}; roomcast serve --help lists the options", other.unexpected())),
+        }
+    }
+    Ok(Some(flags))
+}
+
+/// Variables that are not UTF-8 can't be ours.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn file() -> Result<BTreeMap<String, String>, String> {
+    let lines = match dotenvy::from_path_iter(".env") {
+        Ok(lines) => lines,
+        Err(error) if error.not_found() => return Ok(BTreeMap::new()),
+        Err(_) => return Err(".env: the file can't be read".into()),
+    };
+    // The error's own text would show the line, and with it perhaps a secret.
+    lines.collect::<Result<_, _>>().map_err(|_| ".env: a line is not of the form NAME=value".into())
+}
+
+/// Raises the soft limit of open files to the hard one, and tells how many connections that leaves room for.
+fn raise_descriptor_limit() -> usize {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
+    let limit = if raised { maximum } else { current };
+    limit.map_or(usize::MAX, |limit| limit.saturating_sub(RESERVED_DESCRIPTORS).max(1) as usize)
+}
+
+fn help() -> String {
+    let mut help = String::from(
+        "Runs the chat server.\n\nusage: roomcast serve [OPTION …]\n\n\
+         Each option has a variable, which counts where the option is not given; a variable may also stand in the \
+         file .env.\n\n",
+    );
+    for setting in SETTINGS {
+        let flag = format!("--{} {}", setting.flag, setting.value);
+        let default = if setting.default.is_empty() { "none" } else { setting.default };
+        help.push_str(&format!("  {flag:<26}{}\n", setting.help));
+        help.push_str(&format!("  {:<26}[{}; default: {default}]\n", "", setting.variable()));
+    }
+    help.push_str(
+        "\nHOST and PORT are taken for the address, and DEBUG=true for --log debug, where those are not set.\n",
+    );
+    help
+}

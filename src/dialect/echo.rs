@@ -1,0 +1,31 @@
+//! The echo dialect: each text and each binary message comes back as it was. For probes and conformance suites.
+
+use super::{Decoded, Dialect, Limits};
+use crate::hub::{Event, Reply};
+use crate::proto::websocket::{self, Message};
+
+pub(super) struct Echo;
+
+impl Dialect for Echo {
+    fn path(&self) -> &'static str {
+        "/echo"
+    }
+
+    fn takes_part(&self) -> bool {
+        false
+    }
+
+    fn decode(&self, message: Message<'_>, _: &Limits) -> Decoded {
+        let mut wire = Vec::new();
+        match message {
+            Message::Text(text) => websocket::text(&mut wire, |payload| payload.extend_from_slice(text.as_bytes())),
+            Message::Binary(bytes) => websocket::binary(&mut wire, |payload| payload.extend_from_slice(bytes)),
+        }
+        Decoded::Answer(wire)
+    }
+
+    // The hub has nothing to say to a connection that takes no part.
+    fn reply(&self, _: &Reply, _: &mut Vec<u8>) {}
+
+    fn event(&self, _: &Event, _: &mut Vec<u8>) {}
+}

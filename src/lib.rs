@@ -1,0 +1,46 @@
+//! Roomcast: a chat server in one thread. One binary, one port, one `mio` poll loop.
+//!
+//! # Layers
+//!
+//! Each knows only those below it; `scripts/layers` proves it.
+//!
+//! | layer | modules | what lives there |
+//! |---|---|---|
+//! | 7 | [`cli`] | the subcommands of the binary |
+//! | 6 | [`server`] | the loop that ties the layers together |
+//! | 4 | [`dialect`] | the client protocols: text to request, reply and event to bytes |
+//! | 3 | [`hub`] | sessions, rooms, members, rights: the chat itself, without I/O |
+//! | 2 | [`proto`] | HTTP/1.1 and WebSocket as pure machines |
+//! | 1 | [`net`] | listener, sockets, outboxes, deadlines: bytes and places |
+//! | 0 | [`id`], [`error`], [`origin`], [`config`] | small vocabulary that every layer may use |
+//!
+//! `net`, `proto` and `hub` don't know one another.
+//!
+//! # Journey of a message
+//!
+//! 1. `server::Server::turn`: the sender's socket is readable.
+//! 2. `server::receive`: `net` fills the scratch buffer, [`proto::websocket::Reader`] yields a whole message.
+//! 3. [`dialect::Dialect::decode`]: text becomes a [`hub::Request`].
+//! 4. [`hub::Hub::apply`]: is the sender in the room? Then an event for the others, and a reply.
+//! 5. `server::fanout`: the first recipient has the event encoded to finished bytes; every recipient's outbox gets a
+//!    reference to them.
+//! 6. [`net::outbox::Outbox::flush`]: at the end of the turn, one vectored write for each outbox touched.
+//!
+//! # Words
+//!
+//! A *slot* is a place in the server's slab, used again when its connection is gone; a *connection id* is what clients
+//! see, never used twice. A *session* is one participant here. A *request* (a *command*, and who claims to send it)
+//! gets exactly one *reply*; an *event* is told to an *audience*. A *refusal* is a reply that says no; a *close reason*
+//! says why a connection was not kept. A *turn* is one pass of the loop. A *frame* is one WebSocket frame, a *message*
+//! what a person said. An *outbox* holds the bytes owed to one connection.
+
+pub mod cli;
+pub mod config;
+pub mod dialect;
+pub mod error;
+pub mod hub;
+pub mod id;
+pub mod net;
+pub mod origin;
+pub mod proto;
+pub mod server;

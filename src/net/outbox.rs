@@ -1,0 +1,179 @@
+//! What is owed to one connection: a queue of shared byte slices.
+//!
+//! Many outboxes hold the same slice, so that a message to a thousand members is encoded and stored once. The order of
+//! the outbox is the order on the wire.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice, Write};
+use std::rc::Rc;
+
+/// Finished bytes, shared by all who are owed them. One thread, so the count needs no atomic.
+pub type Shared = Rc<[u8]>;
+
+/// How many slices one vectored write takes.
+const SLICES_PER_WRITE: usize = 64;
+
+/// An empty queue keeps room for this many slices, so that a connection in a steady conversation allocates nothing; a
+/// larger one is given back.
+const KEPT_CAPACITY: usize = 4;
+
+/// Bytes that wait to be written.
+#[derive(Default)]
+pub struct Outbox {
+    queue: VecDeque<Shared>,
+    /// How much of the first slice is written already.
+    written: usize,
+    /// The total that is not yet written.
+    bytes: usize,
+}
+
+impl Outbox {
+    /// Adds `slice` at the end.
+    pub fn push(&mut self, slice: Shared) {
+        self.bytes += slice.len();
+        self.queue.push_back(slice);
+    }
+
+    /// How many bytes are owed.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether nothing is owed.
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Forgets all that has not begun to go out. What has must be finished, or the other side would lose its place in
+    /// the stream.
+    pub fn forget_unsent(&mut self) {
+        self.queue.truncate(usize::from(self.written > 0));
+        self.bytes = self.queue.front().map_or(0, |first| first.len() - self.written);
+        self.queue.shrink_to(KEPT_CAPACITY);
+    }
+
+    /// Writes until nothing is owed or the writer would block; a partial write is remembered. Tells whether nothing
+    /// is owed any more. Errors other than would-block are the writer's.
+    pub fn flush(&mut self, writer: &mut impl Write) -> io::Result<bool> {
+        while !self.is_empty() {
+            match self.write_once(writer) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    fn write_once(&self, writer: &mut impl Write) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
+        let mut count = 0;
+        for (slice, shared) in slices.iter_mut().zip(&self.queue) {
+            let skip = if count == 0 { self.written } else { 0 };
+            *slice = IoSlice::new(&shared[skip..]);
+            count += 1;
+        }
+        // A plain send is a little cheaper than a vectored one for a single slice.
+        if count == 1 { writer.write(&slices[0]) } else { writer.write_vectored(&slices[..count]) }
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes -= count;
+        self.written += count;
+        while let Some(first) = self.queue.front()
+            && self.written >= first.len()
+        {
+            self.written -= first.len();
+            self.queue.pop_front();
+        }
+        if self.queue.is_empty() && self.queue.capacity() > KEPT_CAPACITY {
+            self.queue = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes at most so many bytes a call, then would block.
+    struct Pipe {
+        taken: Vec<u8>,
+        allowed: Vec<usize>,
+    }
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let Some(allowed) = self.allowed.pop() else { return Err(io::ErrorKind::WouldBlock.into()) };
+            let count = bytes.len().min(allowed);
+            self.taken.extend_from_slice(&bytes[..count]);
+            Ok(count)
+        }
+
+        fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let all: Vec<u8> = slices.iter().flat_map(|slice| slice.to_vec()).collect();
+            self.write(&all)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn outbox(slices: &[&str]) -> Outbox {
+        let mut outbox = Outbox::default();
+        for slice in slices {
+            outbox.push(slice.as_bytes().into());
+        }
+        outbox
+    }
+
+    #[test]
+    fn every_split_of_the_writes_gives_the_same_stream() {
+        for first in 1..=9 {
+            for second in 1..=9 {
+                let mut outbox = outbox(&["abc", "d", "efghi"]);
+                let mut pipe = Pipe { taken: Vec::new(), allowed: vec![9, second, first] };
+                assert!(outbox.flush(&mut pipe).unwrap());
+                assert_eq!(pipe.taken, b"abcdefghi", "{first} {second}");
+                assert!(outbox.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn a_blocked_writer_keeps_its_place() {
+        let mut outbox = outbox(&["abc", "def"]);
+        let mut pipe = Pipe { taken: Vec::new(), allowed: vec![4] };
+        assert!(!outbox.flush(&mut pipe).unwrap());
+        assert_eq!(outbox.bytes(), 2);
+        outbox.push(b"g"[..].into());
+        pipe.allowed = vec![9];
+        assert!(outbox.flush(&mut pipe).unwrap());
+        assert_eq!(pipe.taken, b"abcdefg");
+    }
+
+    #[test]
+    fn more_slices_than_one_write_takes_go_out_in_order() {
+        let slices: Vec<String> = (0..200).map(|n| format!("{n},")).collect();
+        let mut outbox = outbox(&slices.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut pipe = Pipe { taken: Vec::new(), allowed: vec![usize::MAX; 4] };
+        assert!(outbox.flush(&mut pipe).unwrap());
+        assert_eq!(pipe.taken, slices.concat().as_bytes());
+        assert!(outbox.queue.capacity() <= KEPT_CAPACITY);
+    }
+
+    #[test]
+    fn what_has_begun_to_go_out_is_not_forgotten() {
+        let mut begun = outbox(&["abc", "def"]);
+        let mut pipe = Pipe { taken: Vec::new(), allowed: vec![1] };
+        assert!(!begun.flush(&mut pipe).unwrap());
+        begun.forget_unsent();
+        assert_eq!(begun.bytes(), 2);
+        let mut untouched = outbox(&["abc", "def"]);
+        untouched.forget_unsent();
+        assert!(untouched.is_empty());
+    }
+}

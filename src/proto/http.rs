@@ -1,0 +1,240 @@
+//! HTTP/1.1 for the server's side: request heads in, under limits; finished answers out.
+//!
+//! Made of `httparse` and `http`, and not of `ureq-proto`, which parses a head anew for each piece that arrives, takes
+//! bare line feeds and a body of two lengths, and has its limit of headers built in.
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::{Request, StatusCode, Version};
+
+/// What a request head is held to.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadLimits {
+    /// The size of the whole head, in bytes.
+    pub max_bytes: usize,
+    /// The number of header lines.
+    pub max_headers: usize,
+}
+
+/// A head that is refused: what to answer before closing.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HeadFault {
+    /// 400, 431 or 505.
+    pub status: StatusCode,
+    /// One sentence for the client.
+    pub sentence: &'static str,
+}
+
+const fn bad(sentence: &'static str) -> HeadFault {
+    HeadFault { status: StatusCode::BAD_REQUEST, sentence }
+}
+
+/// Collects one request head. Each byte is looked at once when it arrives; the head is parsed once, when its last line
+/// is there.
+#[derive(Default)]
+pub struct HeadReader {
+    buffer: Vec<u8>,
+    /// Where the line begins that is not yet complete.
+    line_start: usize,
+    /// Complete lines so far, the request line among them.
+    lines: usize,
+}
+
+impl HeadReader {
+    /// Whether a part of a head is waiting for the rest.
+    pub fn has_begun(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// Takes what has arrived. Yields the request, and how many bytes of `input` belonged to its head, once the head is
+    /// complete; the reader is then ready for the next one.
+    pub fn receive(&mut self, input: &[u8], limits: HeadLimits) -> Result<Option<(Request<()>, usize)>, HeadFault> {
+        let mut taken = 0;
+        for line in input.split_inclusive(|&byte| byte == b'\n') {
+            self.buffer.extend_from_slice(line);
+            taken += line.len();
+            if self.buffer.len() > limits.max_bytes {
+                return Err(too_large("the request head is too large"));
+            }
+            if line.ends_with(b"\n") && self.end_line(limits)? {
+                let request = parse(&self.buffer, self.lines)?;
+                *self = Self::default();
+                return Ok(Some((request, taken)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A line is complete. Tells whether it is the empty one that ends the head.
+    fn end_line(&mut self, limits: HeadLimits) -> Result<bool, HeadFault> {
+        let line = &self.buffer[self.line_start..];
+        if !line.ends_with(b"\r\n") {
+            return Err(bad("a line of the head ends in a bare line feed"));
+        }
+        if line.len() == 2 && self.lines == 0 {
+            // RFC 9112 section 2.2: empty lines before a request line are ignored.
+            self.buffer.clear();
+            return Ok(false);
+        }
+        if line.len() == 2 {
+            return Ok(true);
+        }
+        self.lines += 1;
+        self.line_start = self.buffer.len();
+        if self.lines > limits.max_headers + 1 {
+            return Err(too_large("the request has too many headers"));
+        }
+        Ok(false)
+    }
+}
+
+const fn too_large(sentence: &'static str) -> HeadFault {
+    HeadFault { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, sentence }
+}
+
+fn parse(head: &[u8], lines: usize) -> Result<Request<()>, HeadFault> {
+    let mut headers = vec![httparse::EMPTY_HEADER; lines];
+    let mut parsed = httparse::Request::new(&mut headers);
+    match parsed.parse(head) {
+        Ok(status) if status.is_complete() => {}
+        Err(httparse::Error::Version) => {
+            let sentence = "only HTTP/1.1 and HTTP/1.0 are spoken here";
+            return Err(HeadFault { status: StatusCode::HTTP_VERSION_NOT_SUPPORTED, sentence });
+        }
+        _ => return Err(bad("the request head is malformed")),
+    }
+    let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
+    let mut request = Request::builder()
+        .method(parsed.method.unwrap_or_default())
+        .uri(parsed.path.unwrap_or_default())
+        .version(version);
+    for header in parsed.headers.iter() {
+        request = request.header(header.name, header.value);
+    }
+    let request = request.body(()).map_err(|_| bad("the request line is malformed"))?;
+    check_host(&request)?;
+    check_framing(&request)?;
+    Ok(request)
+}
+
+/// RFC 9112 section 3.2: a request of HTTP/1.1 has exactly one `Host`.
+fn check_host(request: &Request<()>) -> Result<(), HeadFault> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Err(bad("a request has exactly one Host header"));
+    }
+    Ok(())
+}
+
+/// RFC 9112 section 6: where a request's end could be understood in two ways, it is refused.
+fn check_framing(request: &Request<()>) -> Result<(), HeadFault> {
+    let mut lengths = request.headers().get_all(CONTENT_LENGTH).iter();
+    let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
+    let (length, coding) = (lengths.next(), codings.next());
+    if lengths.next().is_some() || codings.next().is_some() || (length.is_some() && coding.is_some()) {
+        return Err(bad("a request has one Content-Length or one Transfer-Encoding, not both"));
+    }
+    let is_number = |value: &HeaderValue| !value.is_empty() && value.as_bytes().iter().all(u8::is_ascii_digit);
+    if length.is_some_and(|value| !is_number(value) || body_length(value).is_none()) {
+        return Err(bad("Content-Length is not a number"));
+    }
+    let is_chunked = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if coding.is_some_and(|value| !is_chunked(value) || request.version() == Version::HTTP_10) {
+        return Err(bad("the only Transfer-Encoding taken is chunked, in HTTP/1.1"));
+    }
+    Ok(())
+}
+
+fn body_length(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.parse().ok()
+}
+
+/// Whether a body follows the head.
+pub fn has_body(request: &Request<()>) -> bool {
+    let headers = request.headers();
+    headers.contains_key(TRANSFER_ENCODING)
+        || headers.get(CONTENT_LENGTH).is_some_and(|value| body_length(value) != Some(0))
+}
+
+/// Whether the client lets the connection live on after the answer (RFC 9112 section 9.3).
+pub fn keeps_alive(request: &Request<()>) -> bool {
+    if request.version() == Version::HTTP_11 {
+        !has_token(request, CONNECTION, "close")
+    } else {
+        has_token(request, CONNECTION, "keep-alive")
+    }
+}
+
+/// Whether a header that is a list of tokens has this one.
+pub fn has_token(request: &Request<()>, name: HeaderName, token: &str) -> bool {
+    let values = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+}
+
+/// An answer, to be finished by [`Answer::write`].
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Headers besides those of length, type and connection.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body, as plain text.
+    pub body: String,
+}
+
+impl Answer {
+    /// A status and one line of text.
+    pub fn new(status: StatusCode, sentence: &str) -> Self {
+        Self { status, headers: Vec::new(), body: format!("{sentence}\n") }
+    }
+
+    /// Adds a header.
+    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Appends the finished answer. `is_head` leaves out the body, as for the method HEAD; `keep_alive` says whether
+    /// the connection goes on.
+    pub fn write(&self, wire: &mut Vec<u8>, is_head: bool, keep_alive: bool) {
+        write_status(wire, self.status);
+        for (name, value) in &self.headers {
+            write_header(wire, name, value.as_bytes());
+        }
+        let fixed = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")];
+        for (name, value) in fixed {
+            write_header(wire, name, value.as_bytes());
+        }
+        write_header(wire, "content-length", self.body.len().to_string().as_bytes());
+        if !keep_alive {
+            write_header(wire, "connection", b"close");
+        }
+        wire.extend_from_slice(b"\r\n");
+        if !is_head {
+            wire.extend_from_slice(self.body.as_bytes());
+        }
+    }
+}
+
+/// Appends the head of an answer without a body, for a switch of protocols.
+pub fn write_head<T>(wire: &mut Vec<u8>, response: &http::Response<T>) {
+    write_status(wire, response.status());
+    for (name, value) in response.headers() {
+        write_header(wire, name, value.as_bytes());
+    }
+    wire.extend_from_slice(b"\r\n");
+}
+
+fn write_status(wire: &mut Vec<u8>, status: StatusCode) {
+    wire.extend_from_slice(b"HTTP/1.1 ");
+    wire.extend_from_slice(status.as_str().as_bytes());
+    wire.push(b' ');
+    wire.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    wire.extend_from_slice(b"\r\n");
+}
+
+fn write_header(wire: &mut Vec<u8>, name: impl AsRef<str>, value: &[u8]) {
+    wire.extend_from_slice(name.as_ref().as_bytes());
+    wire.extend_from_slice(b": ");
+    wire.extend_from_slice(value);
+    wire.extend_from_slice(b"\r\n");
+}

@@ -1,0 +1,4 @@
+//! The wire protocols as pure machines: bytes in, values out, and the reverse. No socket, no clock, no chat.
+
+pub mod http;
+pub mod websocket;

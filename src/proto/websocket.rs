@@ -1,0 +1,245 @@
+//! WebSocket (RFC 6455) for the server's side: frames in, by tungstenite; finished frames out.
+//!
+//! One [`Reader`] serves all connections. Between two calls a connection keeps only an [`Inlet`]: the bytes that have
+//! arrived and are not yet a whole frame, and, in the middle of a fragmented message, tungstenite's context with
+//! what came before. An idle connection keeps nothing.
+//!
+//! The frame header is read twice, here to know where a frame ends and by tungstenite to read it: that is what lets
+//! one context serve all, and lets an oversized frame be refused before a byte of it is kept.
+
+use std::io::{self, Cursor, Read, Write};
+use std::mem;
+
+use tungstenite::error::CapacityError;
+use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tungstenite::protocol::frame::{Frame, FrameHeader};
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+
+pub use tungstenite::Utf8Bytes;
+
+/// The longest header of a frame from a client.
+const MAX_HEADER_BYTES: usize = 14;
+
+/// What tungstenite reads at once from the bytes handed to it. It clears that much before each read, so that more
+/// would cost small messages, and less the large ones.
+const READ_STEP_BYTES: usize = 4 * 1024;
+
+/// A message in fragments smaller than this on average, beyond a first handful, is an attack.
+const MIN_FRAGMENT_BYTES: usize = 64;
+const FREE_FRAGMENTS: usize = 16;
+
+/// A ping without payload, finished.
+pub const PING: [u8; 2] = [0x89, 0];
+
+/// A whole message, borrowed for decoding.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// UTF-8 text.
+    Text(&'a str),
+    /// Bytes.
+    Binary(&'a [u8]),
+}
+
+/// What one frame amounted to.
+#[derive(Debug)]
+pub enum Incoming {
+    /// It was or completed a message.
+    Message(tungstenite::Message),
+    /// It was a part of a message, or a pong.
+    Nothing,
+    /// A ping; the finished pong that answers it.
+    Ping(Vec<u8>),
+    /// The other side closes; the finished close frame that answers it.
+    Close(Vec<u8>),
+}
+
+impl Incoming {
+    /// The message inside, if there is one.
+    pub fn message(&self) -> Option<Message<'_>> {
+        match self {
+            Self::Message(tungstenite::Message::Text(text)) => Some(Message::Text(text)),
+            Self::Message(tungstenite::Message::Binary(bytes)) => Some(Message::Binary(bytes)),
+            _ => None,
+        }
+    }
+}
+
+/// Why a connection can't go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// A breach of RFC 6455.
+    Protocol,
+    /// Text that is not UTF-8.
+    NotUtf8,
+    /// A frame or message over the limit.
+    TooBig,
+    /// A message in senselessly many fragments.
+    TooManyFragments,
+}
+
+/// What a connection keeps between two calls of [`Reader::next`].
+#[derive(Default)]
+pub struct Inlet {
+    /// Arrived and not yet consumed: the part of a frame, or whole frames beyond the connection's share.
+    pub unread: Vec<u8>,
+    /// Present only in the middle of a fragmented message.
+    message: Option<Box<PartialMessage>>,
+}
+
+struct PartialMessage {
+    context: WebSocketContext,
+    fragments: usize,
+}
+
+/// Reads the frames of all connections, one after the other.
+pub struct Reader {
+    config: WebSocketConfig,
+    max_message: usize,
+    /// Between frames of unfragmented messages a context has no state, so one is enough.
+    context: WebSocketContext,
+}
+
+impl Reader {
+    /// A reader that takes frames and messages of up to `max_message` bytes.
+    pub fn new(max_message: usize) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_STEP_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(max_message))
+            .max_frame_size(Some(max_message));
+        Self { config, max_message, context: WebSocketContext::new(Role::Server, Some(config)) }
+    }
+
+    /// Reads one frame from the front of `input` and moves `input` past it. `None`: there is no whole frame yet, and
+    /// what is there must be offered again with more behind it.
+    pub fn next(&mut self, input: &mut &[u8], inlet: &mut Inlet) -> Result<Option<Incoming>, Fault> {
+        let mut cursor = Cursor::new(*input);
+        let Some((header, length)) = FrameHeader::parse(&mut cursor).map_err(|error| fault(&error))? else {
+            return Ok(None);
+        };
+        if length > self.max_message as u64 {
+            return Err(Fault::TooBig);
+        }
+        let end = cursor.position() as usize + length as usize;
+        if input.len() < end {
+            return Ok(None);
+        }
+        let (frame, rest) = input.split_at(end);
+        *input = rest;
+        self.read_frame(frame, &header, inlet).map(Some)
+    }
+
+    fn read_frame(&mut self, frame: &[u8], header: &FrameHeader, inlet: &mut Inlet) -> Result<Incoming, Fault> {
+        let is_data = matches!(header.opcode, OpCode::Data(_));
+        if is_data && !header.is_final && inlet.message.is_none() && header.opcode != OpCode::Data(Data::Continue) {
+            let context = mem::replace(&mut self.context, WebSocketContext::new(Role::Server, Some(self.config)));
+            inlet.message = Some(Box::new(PartialMessage { context, fragments: 0 }));
+        }
+        let context = match &mut inlet.message {
+            Some(message) => {
+                message.fragments += usize::from(is_data);
+                if message.fragments > FREE_FRAGMENTS + self.max_message / MIN_FRAGMENT_BYTES {
+                    return Err(Fault::TooManyFragments);
+                }
+                &mut message.context
+            }
+            None => &mut self.context,
+        };
+        let read = read_with(context, frame);
+        if is_data && header.is_final {
+            inlet.message = None;
+        }
+        if !self.context.can_read() || read.is_err() {
+            self.context = WebSocketContext::new(Role::Server, Some(self.config));
+        }
+        read
+    }
+}
+
+/// Has tungstenite read exactly one frame, and collects what it answers by itself.
+fn read_with(context: &mut WebSocketContext, frame: &[u8]) -> Result<Incoming, Fault> {
+    let mut wire = Wire { input: frame, output: Vec::new() };
+    let message = match context.read(&mut wire) {
+        Ok(message) => message,
+        // All of the frame is consumed, and more would be wanted: it was a fragment.
+        Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+            return Ok(Incoming::Nothing);
+        }
+        Err(error) => return Err(fault(&error)),
+    };
+    match message {
+        tungstenite::Message::Ping(_) => {
+            context.flush(&mut wire).map_err(|error| fault(&error))?;
+            Ok(Incoming::Ping(wire.output))
+        }
+        tungstenite::Message::Close(_) => match context.flush(&mut wire) {
+            Ok(()) | Err(tungstenite::Error::ConnectionClosed) => Ok(Incoming::Close(wire.output)),
+            Err(error) => Err(fault(&error)),
+        },
+        tungstenite::Message::Pong(_) => Ok(Incoming::Nothing),
+        message => Ok(Incoming::Message(message)),
+    }
+}
+
+fn fault(error: &tungstenite::Error) -> Fault {
+    match error {
+        tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => Fault::TooBig,
+        tungstenite::Error::Utf8(_) => Fault::NotUtf8,
+        _ => Fault::Protocol,
+    }
+}
+
+/// The stream that tungstenite sees: the bytes of one frame, then nothing for now; what it writes is collected.
+struct Wire<'a> {
+    input: &'a [u8],
+    output: Vec<u8>,
+}
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.input.is_empty() { Err(io::ErrorKind::WouldBlock.into()) } else { self.input.read(buffer) }
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Appends a finished text frame whose payload `write` appends. The payload must be UTF-8.
+pub fn text(wire: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    frame(wire, OpCode::Data(Data::Text), write);
+}
+
+/// Appends a finished binary frame whose payload `write` appends.
+pub fn binary(wire: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    frame(wire, OpCode::Data(Data::Binary), write);
+}
+
+/// Appends a finished close frame. `reason` is a short sentence: a control frame has room for 123 bytes of it.
+pub fn close(wire: &mut Vec<u8>, code: u16, reason: &'static str) {
+    let close = CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from_static(reason) };
+    debug_assert!(reason.len() <= 123);
+    // Formatting into a vector can't fail.
+    let _ = Frame::close(Some(close)).format(wire);
+}
+
+fn frame(wire: &mut Vec<u8>, opcode: OpCode, write: impl FnOnce(&mut Vec<u8>)) {
+    let start = wire.len();
+    write(wire);
+    let length = (wire.len() - start) as u64;
+    let header = FrameHeader { opcode, ..FrameHeader::default() };
+    // The header's length depends on the payload's, which is known only now: the payload moves up to make room.
+    let mut bytes = [0; MAX_HEADER_BYTES];
+    let mut free = &mut bytes[..];
+    // A server's header has at most 10 bytes, so the 14 can't overflow.
+    let _ = header.format(length, &mut free);
+    let taken = MAX_HEADER_BYTES - free.len();
+    wire.splice(start..start, bytes[..taken].iter().copied());
+}

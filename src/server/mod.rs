@@ -1,0 +1,391 @@
+//! The loop that ties the layers together, in one thread.
+//!
+//! [`Server::turn`] is the whole flow: wait for events, accept, read and carry out what was asked, see to what is
+//! due, let the departed leave their rooms, flush what is owed, free the slots of those who are gone. Work per turn
+//! is bounded by the named numbers below; whatever is cut off is remembered and goes on in the next turn.
+
+mod fanout;
+mod journal;
+mod receive;
+mod route;
+mod signal;
+mod slot;
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll, Token};
+
+use crate::config::Config;
+use crate::dialect::Limits;
+use crate::error::{CloseReason, ServerError};
+use crate::hub::Hub;
+use crate::id::SlotKey;
+use crate::net::allowance::{Allowance, Rate};
+use crate::net::deadline::Deadlines;
+use crate::net::listener::{Accepted, Listener};
+use crate::net::outbox::Shared;
+use crate::net::socket::Socket;
+use crate::proto::http::HeadLimits;
+use crate::proto::websocket::{self, Reader};
+use fanout::Fanout;
+use journal::{Journal, Shortage};
+use signal::Signals;
+use slot::{Slot, Slots, Stage};
+
+const LISTENER: Token = Token(usize::MAX - 1);
+const SIGNALS: Token = Token(usize::MAX - 2);
+
+const EVENTS_PER_TURN: usize = 1024;
+const ACCEPTS_PER_TURN: usize = 64;
+/// What one session may use of a turn: one read of the scratch buffer, and so many frames.
+const READ_SHARE_BYTES: usize = 64 * 1024;
+const READ_SHARE_FRAMES: usize = 64;
+/// Once so many references have been handed out, who is ready waits for the next turn: 16 bytes each, they are what a
+/// turn's memory grows by.
+const DELIVERIES_PER_TURN: usize = 1 << 20;
+/// Pings answered one by one in a turn; of further ones only the last (RFC 6455 section 5.5.3 allows that).
+const PONGS_PER_TURN: usize = 16;
+/// A connection that has spent its allowance is looked at again after so long.
+const THROTTLE: Duration = Duration::from_millis(50);
+
+/// What a slot may be waiting for. All deadlines of one kind are equally long.
+#[derive(Clone, Copy)]
+enum Due {
+    /// The request head, and the upgrade.
+    Handshake,
+    /// The time for a ping.
+    Ping,
+    /// The answer to a ping.
+    Pong,
+    /// The other side's end of the close.
+    Close,
+    /// The end of a pause for sending too much.
+    Throttle,
+}
+
+impl Due {
+    const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Pong, Self::Close, Self::Throttle];
+}
+
+/// How the loop ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ended {
+    /// Everybody was told and nothing was left, or the time for it was over.
+    InOrder,
+    /// A second signal came.
+    AtOnce,
+}
+
+/// The chat server.
+pub struct Server {
+    poll: Poll,
+    events: Events,
+    signals: Signals,
+    /// Gone once the server shuts down.
+    listener: Option<Listener>,
+    /// Somebody waits to be accepted, and there is no room.
+    is_full: bool,
+    slots: Slots,
+    hub: Hub,
+    fanout: Fanout,
+    reader: Reader,
+    deadlines: Deadlines<{ Due::ALL.len() }>,
+    /// Serves every read of every connection.
+    scratch: Vec<u8>,
+    ping: Shared,
+    journal: Journal,
+    config: Config,
+    head_limits: HeadLimits,
+    limits: Limits,
+    rate: Option<Rate>,
+    /// The time at the beginning of the turn.
+    now: Instant,
+    /// When shutting down, until when at the latest.
+    drain_until: Option<Instant>,
+    ended: Option<Ended>,
+}
+
+impl Server {
+    /// Binds the port and takes over SIGTERM and SIGINT. Nothing is accepted before [`Server::run`].
+    pub fn bind(config: Config) -> Result<Self, ServerError> {
+        let poll = Poll::new().map_err(ServerError::system("make a poll"))?;
+        let address = config.listen;
+        let listener = Listener::bind(address, poll.registry(), LISTENER)
+            .map_err(|error| ServerError::Listen { address, error })?;
+        let signals = Signals::register(poll.registry(), SIGNALS).map_err(ServerError::system("catch signals"))?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            signals,
+            listener: Some(listener),
+            is_full: false,
+            slots: Slots::default(),
+            hub: Hub::new(),
+            fanout: Fanout::default(),
+            reader: Reader::new(config.max_message),
+            deadlines: Deadlines::default(),
+            scratch: vec![0; READ_SHARE_BYTES],
+            ping: Shared::from(websocket::PING),
+            journal: Journal::default(),
+            head_limits: HeadLimits { max_bytes: config.max_head, max_headers: config.max_headers },
+            limits: Limits { max_text: config.max_text },
+            rate: Rate::new(config.rate, config.burst),
+            now: Instant::now(),
+            drain_until: None,
+            ended: None,
+            config,
+        })
+    }
+
+    /// Where it listens: with the port that the system chose, if 0 was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.as_ref().and_then(|listener| listener.address().ok()).unwrap_or(self.config.listen)
+    }
+
+    /// Serves until a signal ends it.
+    pub fn run(&mut self) -> Result<Ended, ServerError> {
+        loop {
+            self.turn().map_err(ServerError::system("wait for events"))?;
+            if let Some(ended) = self.ended {
+                log::info!("stopped: {}", self.journal.summary());
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// One pass of the loop.
+    fn turn(&mut self) -> io::Result<()> {
+        self.wait()?;
+        self.accept();
+        self.read();
+        self.tick();
+        self.depart();
+        self.flush();
+        self.reap();
+        Ok(())
+    }
+
+    /// Waits until something happens or is due, and notes for each slot what it was.
+    fn wait(&mut self) -> io::Result<()> {
+        let timeout = self.timeout();
+        if let Err(error) = self.poll.poll(&mut self.events, timeout)
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            return Err(error);
+        }
+        self.now = Instant::now();
+        let mut signals = 0;
+        for event in &self.events {
+            match event.token() {
+                LISTENER => self.listener.iter_mut().for_each(Listener::wake),
+                SIGNALS => signals = self.signals.drain(),
+                Token(index) => {
+                    let key = SlotKey::new(index);
+                    let Some(slot) = self.slots.get(key) else { continue };
+                    slot.read_closed |= event.is_read_closed() || event.is_error();
+                    slot.readable |= event.is_readable() || slot.read_closed;
+                    if event.is_writable() {
+                        self.slots.touch(key);
+                    }
+                    self.slots.queue(key);
+                }
+            }
+        }
+        for _ in 0..signals {
+            self.shut_down();
+        }
+        Ok(())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        let accepts = self.listener.as_ref().is_some_and(|listener| listener.is_ready(self.now)) && self.has_room();
+        if accepts || self.slots.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
+        let next = [self.deadlines.next(), retry_at, self.drain_until].into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn has_room(&self) -> bool {
+        self.slots.len() < self.config.max_connections
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let has_room = self.has_room();
+            let Some(listener) = self.listener.as_mut().filter(|listener| listener.is_ready(self.now)) else { return };
+            if !has_room {
+                self.is_full = true;
+                self.journal.stop_accepting(Shortage::Connections, self.now, || {
+                    format!("full: {} connections; the next is accepted when one of them ends", self.slots.len())
+                });
+                return;
+            }
+            match listener.accept(self.now) {
+                Accepted::Connection(stream) => self.admit(stream),
+                Accepted::Nobody => return,
+                Accepted::Exhausted(error) => {
+                    self.journal.stop_accepting(Shortage::Descriptors, self.now, || {
+                        format!("can't accept for now, trying again every second: {error}")
+                    });
+                    return;
+                }
+            }
+        }
+    }
+
+    fn admit(&mut self, stream: mio::net::TcpStream) {
+        let (registry, now) = (self.poll.registry(), self.now);
+        let made = self.slots.insert(|token| {
+            let socket = Socket::register(stream, registry, token)?;
+            Ok(Slot::new(socket, Allowance::full(now)))
+        });
+        match made {
+            Ok(key) => self.arm(key, Due::Handshake),
+            Err(error) => log::warn!("a connection was dropped at once: {error}"),
+        }
+    }
+
+    /// Sees to all that is due.
+    fn tick(&mut self) {
+        while let Some((key, kind)) = self.deadlines.pop_due(self.now) {
+            match Due::ALL[kind] {
+                Due::Handshake => self.give_up_on_handshake(key),
+                Due::Ping => {
+                    self.slots.owe(key, Shared::clone(&self.ping));
+                    if let Some(slot) = self.slots.get(key) {
+                        slot.awaits_pong = true;
+                    }
+                    self.arm(key, Due::Pong);
+                }
+                Due::Pong => self.end(key, CloseReason::MissedPing),
+                Due::Close => self.lose(key, None),
+                Due::Throttle => self.end_throttle(key),
+            }
+        }
+    }
+
+    fn end_throttle(&mut self, key: SlotKey) {
+        let (Some(slot), Some(rate)) = (self.slots.get(key), self.rate) else { return };
+        if slot.allowance.is_exhausted(rate, self.now) {
+            self.arm(key, Due::Throttle);
+        } else {
+            slot.is_throttled = false;
+            self.slots.queue(key);
+            self.arm(key, Due::Ping);
+        }
+    }
+
+    /// Takes the departed out of the hub, all before anybody is told, so that whoever goes with them is not told of
+    /// each: a thousand that leave at once cost a thousand events to those who stay, and none to one another.
+    fn depart(&mut self) {
+        for key in self.slots.take_departed() {
+            self.hub.close(key, &mut self.fanout.effects);
+        }
+        self.fanout.deliver(&self.hub, &mut self.slots);
+    }
+
+    /// Writes what is owed to everybody touched in this turn.
+    fn flush(&mut self) {
+        while let Some(key) = self.slots.next_touched() {
+            let Some(slot) = self.slots.get(key) else { continue };
+            if matches!(slot.stage, Stage::Gone) {
+                continue;
+            }
+            if slot.socket.flush(&mut slot.outbox, self.poll.registry(), Token(key.index())).is_err() {
+                self.lose(key, Some(CloseReason::Peer));
+                continue;
+            }
+            match &mut slot.stage {
+                // What counts is what is left when the socket has taken all it could: a large batch is no offence.
+                Stage::Head(_) | Stage::Open { .. } if slot.outbox.bytes() > self.config.outbox => {
+                    self.end(key, CloseReason::SlowReader);
+                }
+                Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
+                Stage::Closing { finished } if slot.outbox.is_empty() && !*finished => {
+                    *finished = true;
+                    slot.socket.finish();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Frees the slots of those who are gone. Only here, so that no event of this turn meets a new tenant.
+    fn reap(&mut self) {
+        let freed = self.slots.reap(self.poll.registry(), |key| self.deadlines.disarm(key));
+        if freed > 0
+            && let Some(listener) = &mut self.listener
+            && (self.is_full || listener.is_exhausted())
+        {
+            self.is_full = false;
+            listener.wake();
+        }
+        if self.drain_until.is_some_and(|until| until <= self.now || self.slots.len() == 0) {
+            self.ended.get_or_insert(Ended::InOrder);
+        }
+    }
+
+    fn arm(&mut self, key: SlotKey, due: Due) {
+        let after = match due {
+            Due::Handshake => self.config.handshake,
+            Due::Ping => self.config.ping,
+            Due::Pong => self.config.pong,
+            Due::Close => self.config.drain,
+            Due::Throttle => THROTTLE,
+        };
+        self.deadlines.arm(key, due as usize, self.now + after);
+    }
+
+    /// Ends a connection from our side: says why, where a frame can, and closes once that has gone out.
+    fn end(&mut self, key: SlotKey, reason: CloseReason) {
+        let Some(slot) = self.slots.get(key) else { return };
+        self.journal.note(reason, self.now, || slot.socket.peer());
+        if reason == CloseReason::SlowReader {
+            slot.outbox.forget_unsent();
+        }
+        if slot.dialect().is_some() {
+            let mut wire = Vec::new();
+            websocket::close(&mut wire, reason.code(), reason.sentence());
+            self.slots.owe(key, wire.into());
+        }
+        self.close(key);
+    }
+
+    /// What is owed still goes out; then the connection ends.
+    fn close(&mut self, key: SlotKey) {
+        self.slots.begin_closing(key);
+        self.arm(key, Due::Close);
+    }
+
+    /// The connection can neither be read nor written any more.
+    fn lose(&mut self, key: SlotKey, reason: Option<CloseReason>) {
+        if let (Some(reason), Some(slot)) = (reason, self.slots.get(key)) {
+            self.journal.note(reason, self.now, || slot.socket.peer());
+        }
+        self.slots.lose(key);
+    }
+
+    /// The first signal stops accepting and tells everybody; the second ends at once.
+    fn shut_down(&mut self) {
+        let Some(listener) = self.listener.take() else {
+            self.ended = Some(Ended::AtOnce);
+            return;
+        };
+        listener.deregister(self.poll.registry());
+        log::info!("shutting down: {} connections, {} rooms", self.slots.len(), self.hub.room_count());
+        self.drain_until = Some(self.now + self.config.drain);
+        // Everybody goes, so nobody is told who leaves.
+        self.hub = Hub::new();
+        for key in self.slots.keys() {
+            match self.slots.get(key).map(|slot| &slot.stage) {
+                Some(Stage::Open { .. }) => self.end(key, CloseReason::GoingAway),
+                Some(Stage::Head(_)) => self.close(key),
+                _ => {}
+            }
+        }
+    }
+}

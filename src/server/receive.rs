@@ -1,0 +1,274 @@
+//! The reading half of a turn: from a readable socket to what the hub has to say about it.
+
+use std::mem;
+
+use http::{Method, Request, StatusCode};
+
+use super::route::{Route, route};
+use super::slot::Stage;
+use super::{DELIVERIES_PER_TURN, Due, PONGS_PER_TURN, READ_SHARE_FRAMES, Server};
+use crate::dialect::{Decoded, DialectKey};
+use crate::error::CloseReason;
+use crate::id::SlotKey;
+use crate::net::outbox::Shared;
+use crate::net::socket::Received;
+use crate::proto::http::{Answer, HeadFault, HeadReader, has_body, keeps_alive, write_head};
+use crate::proto::websocket::{Fault, Incoming, Inlet};
+
+impl Server {
+    /// Gives each ready slot its share of the turn.
+    pub(super) fn read(&mut self) {
+        self.fanout.deliveries = 0;
+        let ready = self.slots.take_ready();
+        for &key in &ready {
+            if self.fanout.deliveries < DELIVERIES_PER_TURN {
+                self.receive(key);
+            }
+            self.slots.queue(key);
+        }
+        self.slots.return_ready(ready);
+    }
+
+    fn receive(&mut self, key: SlotKey) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let mut scratch = mem::take(&mut self.scratch);
+        let received = if slot.has_backlog { Ok(Received::Bytes(0)) } else { slot.receive(&mut scratch) };
+        match received {
+            Ok(Received::Bytes(count)) => self.take_in(key, &scratch[..count]),
+            Ok(Received::WouldBlock) => {}
+            Ok(Received::End) => self.peer_finished(key),
+            Err(_) => self.lose(key, Some(CloseReason::Peer)),
+        }
+        self.scratch = scratch;
+    }
+
+    fn take_in(&mut self, key: SlotKey, mut input: &[u8]) {
+        let Some(slot) = self.slots.get(key) else { return };
+        if let Stage::Head(reader) = &mut slot.stage {
+            let mut reader = mem::take(reader);
+            input = self.read_heads(key, &mut reader, input);
+            if let Some(slot) = self.slots.get(key)
+                && let Stage::Head(place) = &mut slot.stage
+            {
+                *place = reader;
+            }
+        }
+        let Some(slot) = self.slots.get(key) else { return };
+        if let Stage::Open { dialect, inlet } = &mut slot.stage {
+            let (dialect, mut inlet) = (*dialect, mem::take(inlet));
+            self.read_inlet(key, dialect, &mut inlet, input);
+            if let Some(slot) = self.slots.get(key)
+                && let Stage::Open { inlet: place, .. } = &mut slot.stage
+            {
+                *place = inlet;
+            }
+        }
+    }
+
+    /// The other side will send nothing more. What we owe it, it may still read.
+    fn peer_finished(&mut self, key: SlotKey) {
+        let Some(slot) = self.slots.get(key) else { return };
+        slot.peer_finished = true;
+        let is_closing = matches!(slot.stage, Stage::Closing { .. });
+        if !is_closing {
+            self.journal.note(CloseReason::Peer, self.now, || slot.socket.peer());
+        }
+        if slot.outbox.is_empty() {
+            self.lose(key, None);
+        } else if !is_closing {
+            self.close(key);
+        }
+    }
+
+    /// Answers requests until one upgrades or closes, or no whole one is left. Returns what comes after.
+    fn read_heads<'a>(&mut self, key: SlotKey, reader: &mut HeadReader, mut input: &'a [u8]) -> &'a [u8] {
+        while !input.is_empty() && self.slots.get(key).is_some_and(|slot| matches!(slot.stage, Stage::Head(_))) {
+            match reader.receive(input, self.head_limits) {
+                Ok(None) => return &[],
+                Ok(Some((request, taken))) => {
+                    input = &input[taken..];
+                    self.answer(key, &request);
+                }
+                Err(fault) => self.refuse_head(key, &fault),
+            }
+        }
+        input
+    }
+
+    fn answer(&mut self, key: SlotKey, request: &Request<()>) {
+        let mut wire = Vec::new();
+        match route(request, &self.config.origins) {
+            Route::Upgrade(dialect, response) => {
+                write_head(&mut wire, &response);
+                self.slots.owe(key, wire.into());
+                self.open(key, dialect);
+            }
+            Route::Answer(answer) => {
+                // Nothing here takes a body, so a request with one ends the connection: where it ends is not looked for.
+                let keep_alive = keeps_alive(request) && !has_body(request) && self.listener.is_some();
+                answer.write(&mut wire, request.method() == Method::HEAD, keep_alive);
+                self.slots.owe(key, wire.into());
+                if keep_alive {
+                    self.arm(key, Due::Handshake);
+                } else {
+                    self.close(key);
+                }
+            }
+        }
+    }
+
+    fn refuse_head(&mut self, key: SlotKey, fault: &HeadFault) {
+        self.answer_and_end(key, fault.status, fault.sentence, CloseReason::BadRequest);
+    }
+
+    pub(super) fn give_up_on_handshake(&mut self, key: SlotKey) {
+        let Some(slot) = self.slots.get(key) else { return };
+        match &slot.stage {
+            Stage::Head(reader) if reader.has_begun() => {
+                let sentence = "the request did not come in time";
+                self.answer_and_end(key, StatusCode::REQUEST_TIMEOUT, sentence, CloseReason::HandshakeTimeout);
+            }
+            _ => self.end(key, CloseReason::Idle),
+        }
+    }
+
+    fn answer_and_end(&mut self, key: SlotKey, status: StatusCode, sentence: &str, reason: CloseReason) {
+        let mut wire = Vec::new();
+        Answer::new(status, sentence).write(&mut wire, false, false);
+        self.slots.owe(key, wire.into());
+        self.end(key, reason);
+    }
+
+    /// The connection speaks `dialect` from now on.
+    fn open(&mut self, key: SlotKey, dialect: DialectKey) {
+        let Some(slot) = self.slots.get(key) else { return };
+        slot.stage = Stage::Open { dialect, inlet: Inlet::default() };
+        self.arm(key, Due::Ping);
+        if dialect.dialect().takes_part() {
+            self.hub.open(key, &mut self.fanout.effects);
+            self.fanout.deliver(&self.hub, &mut self.slots);
+        }
+    }
+
+    /// Reads frames from what was left over and what has just come; what is not read now is kept in the inlet.
+    fn read_inlet(&mut self, key: SlotKey, dialect: DialectKey, inlet: &mut Inlet, received: &[u8]) {
+        let mut kept = mem::take(&mut inlet.unread);
+        if kept.is_empty() {
+            let rest = self.read_frames(key, dialect, inlet, received);
+            inlet.unread = received[received.len() - rest..].to_vec();
+        } else {
+            kept.extend_from_slice(received);
+            let rest = self.read_frames(key, dialect, inlet, &kept);
+            kept.drain(..kept.len() - rest);
+            if kept.is_empty() {
+                kept = Vec::new();
+            }
+            inlet.unread = kept;
+        }
+    }
+
+    /// Reads whole frames, up to the connection's share and allowance. Returns how many bytes are left.
+    fn read_frames(&mut self, key: SlotKey, dialect: DialectKey, inlet: &mut Inlet, mut input: &[u8]) -> usize {
+        let mut pongs = Pongs::default();
+        let mut has_backlog = false;
+        for frames in 0.. {
+            let Some(slot) = self.slots.get(key).filter(|slot| slot.dialect().is_some()) else { break };
+            let is_spent = self.rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, self.now));
+            if frames == READ_SHARE_FRAMES || is_spent {
+                has_backlog = !input.is_empty();
+                break;
+            }
+            match self.reader.next(&mut input, inlet) {
+                Ok(None) => break,
+                Ok(Some(incoming)) => {
+                    self.count_frame(key);
+                    self.take_frame(key, dialect, incoming, &mut pongs);
+                }
+                Err(fault) => self.end(key, reason(fault)),
+            }
+        }
+        if let Some(pong) = pongs.held {
+            self.slots.owe(key, pong.into());
+        }
+        self.note_backlog(key, has_backlog);
+        input.len()
+    }
+
+    /// A frame came: it counts against the allowance, whatever it is, and shows that the other side lives.
+    fn count_frame(&mut self, key: SlotKey) {
+        let (now, rate) = (self.now, self.rate);
+        let Some(slot) = self.slots.get(key) else { return };
+        if let Some(rate) = rate {
+            slot.allowance.spend(rate, now);
+        }
+        if mem::take(&mut slot.awaits_pong) {
+            self.arm(key, Due::Ping);
+        }
+    }
+
+    /// The share or the allowance was used up. In the second case the socket is left alone for a while, so that TCP
+    /// itself slows the sender down.
+    fn note_backlog(&mut self, key: SlotKey, has_backlog: bool) {
+        let (now, rate) = (self.now, self.rate);
+        let Some(slot) = self.slots.get(key).filter(|slot| slot.dialect().is_some()) else { return };
+        slot.has_backlog = has_backlog;
+        if rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, now)) {
+            slot.is_throttled = true;
+            slot.awaits_pong = false;
+            self.arm(key, Due::Throttle);
+        }
+    }
+
+    fn take_frame(&mut self, key: SlotKey, dialect: DialectKey, incoming: Incoming, pongs: &mut Pongs) {
+        match incoming {
+            Incoming::Ping(pong) => {
+                if let Some(pong) = pongs.allow(pong) {
+                    self.slots.owe(key, pong.into());
+                }
+            }
+            Incoming::Close(answer) => {
+                if let Some(slot) = self.slots.get(key) {
+                    self.journal.note(CloseReason::Peer, self.now, || slot.socket.peer());
+                }
+                self.slots.owe(key, answer.into());
+                self.close(key);
+            }
+            incoming => {
+                let Some(message) = incoming.message() else { return };
+                match dialect.dialect().decode(message, &self.limits) {
+                    Decoded::Answer(wire) => self.slots.owe(key, Shared::from(wire)),
+                    Decoded::Request(request) => self.hub.apply(key, request, &mut self.fanout.effects),
+                    Decoded::Refused(refusal) => self.hub.refuse(key, refusal, &mut self.fanout.effects),
+                }
+                self.fanout.deliver(&self.hub, &mut self.slots);
+            }
+        }
+    }
+}
+
+/// Answers to the pings of one turn: the first few each, of the others the last.
+#[derive(Default)]
+struct Pongs {
+    sent: usize,
+    held: Option<Vec<u8>>,
+}
+
+impl Pongs {
+    fn allow(&mut self, pong: Vec<u8>) -> Option<Vec<u8>> {
+        if self.sent < PONGS_PER_TURN {
+            self.sent += 1;
+            return Some(pong);
+        }
+        self.held = Some(pong);
+        None
+    }
+}
+
+fn reason(fault: Fault) -> CloseReason {
+    match fault {
+        Fault::Protocol => CloseReason::Protocol,
+        Fault::NotUtf8 => CloseReason::NotUtf8,
+        Fault::TooBig => CloseReason::TooBig,
+        Fault::TooManyFragments => CloseReason::TooManyFragments,
+    }
+}

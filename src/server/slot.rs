@@ -1,0 +1,257 @@
+//! One place in the slab: a connection, where it is in its life, and what is owed to it.
+//!
+//! | stage | what comes | what follows |
+//! |---|---|---|
+//! | `Head` | a whole request head | answered: `Head` again, or `Closing`; upgraded: `Open` |
+//! | `Head` | a bad head, or too late | an error is owed: `Closing` |
+//! | `Open` | a frame | the dialect and the hub; a close frame is answered: `Closing` |
+//! | `Open` | a breach, a full outbox, a missed ping, shutdown | a close frame is owed: `Closing` |
+//! | `Closing` | the outbox is empty | sending is finished; what still comes is read and thrown away |
+//! | `Closing` | the other side has finished too, or too late | `Gone` |
+//! | any | the socket fails | `Gone` |
+//! | `Gone` | the end of the turn | the slot is free |
+
+use std::collections::VecDeque;
+use std::io;
+
+use mio::{Registry, Token};
+use slab::Slab;
+
+use crate::dialect::DialectKey;
+use crate::id::SlotKey;
+use crate::net::allowance::Allowance;
+use crate::net::outbox::{Outbox, Shared};
+use crate::net::socket::{Received, Socket};
+use crate::proto::http::HeadReader;
+use crate::proto::websocket::Inlet;
+
+/// Where a connection is in its life.
+pub(super) enum Stage {
+    /// A request head is awaited.
+    Head(HeadReader),
+    /// It speaks a dialect over WebSocket.
+    Open { dialect: DialectKey, inlet: Inlet },
+    /// What is owed goes out, then the connection ends. `finished`: we have said that nothing more follows.
+    Closing { finished: bool },
+    /// Nothing can be read or written; the slot is free at the end of the turn.
+    Gone,
+}
+
+/// A connection and its state.
+pub(super) struct Slot {
+    pub(super) socket: Socket,
+    pub(super) stage: Stage,
+    pub(super) outbox: Outbox,
+    pub(super) allowance: Allowance,
+    /// The kernel may hold bytes for us: an edge came, and no read has come back short since.
+    pub(super) readable: bool,
+    /// The other side has finished sending, or failed: read until that shows, whatever comes back short.
+    pub(super) read_closed: bool,
+    /// The other side has finished sending, and we have read to that end.
+    pub(super) peer_finished: bool,
+    /// Whole frames lie unread in the inlet, because the connection had used up its share of a turn.
+    pub(super) has_backlog: bool,
+    /// The allowance is spent: nothing is read until the deadline.
+    pub(super) is_throttled: bool,
+    /// A ping is out; anything that arrives will do for an answer.
+    pub(super) awaits_pong: bool,
+    is_queued: bool,
+    is_touched: bool,
+}
+
+impl Slot {
+    pub(super) fn new(socket: Socket, allowance: Allowance) -> Self {
+        Self {
+            socket,
+            stage: Stage::Head(HeadReader::default()),
+            outbox: Outbox::default(),
+            allowance,
+            readable: false,
+            read_closed: false,
+            peer_finished: false,
+            has_backlog: false,
+            is_throttled: false,
+            awaits_pong: false,
+            is_queued: false,
+            is_touched: false,
+        }
+    }
+
+    pub(super) fn dialect(&self) -> Option<DialectKey> {
+        if let Stage::Open { dialect, .. } = &self.stage { Some(*dialect) } else { None }
+    }
+
+    /// Whether its session is (or is about to be) known to the hub.
+    pub(super) fn takes_part(&self) -> bool {
+        self.dialect().is_some_and(|dialect| dialect.dialect().takes_part())
+    }
+
+    /// Reads once into `buffer`, and keeps account of whether there may be more.
+    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        let received = self.socket.receive(buffer)?;
+        self.readable = match received {
+            Received::Bytes(count) => count == buffer.len() || self.read_closed,
+            Received::WouldBlock | Received::End => false,
+        };
+        Ok(received)
+    }
+
+    fn wants_turn(&self) -> bool {
+        (self.readable || self.has_backlog) && !self.is_throttled && !matches!(self.stage, Stage::Gone)
+    }
+}
+
+/// All slots, and the lists of those that have work to be done in this turn or the next.
+#[derive(Default)]
+pub(super) struct Slots {
+    slab: Slab<Slot>,
+    /// To be read from: an edge does not fire twice, so whoever was not read to the end is remembered here.
+    ready: Vec<SlotKey>,
+    /// Whose outbox has something new, or whose socket takes bytes again.
+    touched: VecDeque<SlotKey>,
+    /// Whose session the hub is to forget.
+    departed: Vec<SlotKey>,
+    /// To be freed at the end of the turn.
+    gone: Vec<SlotKey>,
+}
+
+impl Slots {
+    pub(super) fn len(&self) -> usize {
+        self.slab.len()
+    }
+
+    pub(super) fn insert(&mut self, make: impl FnOnce(Token) -> io::Result<Slot>) -> io::Result<SlotKey> {
+        let entry = self.slab.vacant_entry();
+        let key = SlotKey::new(entry.key());
+        entry.insert(make(Token(key.index()))?);
+        Ok(key)
+    }
+
+    /// The slot of that key. Events may be late, so there may be none.
+    pub(super) fn get(&mut self, key: SlotKey) -> Option<&mut Slot> {
+        self.slab.get_mut(key.index())
+    }
+
+    pub(super) fn keys(&self) -> Vec<SlotKey> {
+        self.slab.iter().map(|(index, _)| SlotKey::new(index)).collect()
+    }
+
+    /// The dialect that `key` speaks, if it is open.
+    pub(super) fn dialect(&self, key: SlotKey) -> Option<DialectKey> {
+        self.slab.get(key.index())?.dialect()
+    }
+
+    /// Adds finished bytes to what is owed to an open connection. To one that is closing nothing is owed any more.
+    pub(super) fn owe(&mut self, key: SlotKey, bytes: Shared) {
+        let Some(slot) = self.slab.get_mut(key.index()) else { return };
+        if !matches!(slot.stage, Stage::Closing { .. } | Stage::Gone) {
+            slot.outbox.push(bytes);
+            self.touch(key);
+        }
+    }
+
+    /// The slot's outbox is to be flushed in this turn.
+    pub(super) fn touch(&mut self, key: SlotKey) {
+        if let Some(slot) = self.slab.get_mut(key.index())
+            && !slot.is_touched
+        {
+            slot.is_touched = true;
+            self.touched.push_back(key);
+        }
+    }
+
+    /// The next of those touched, each once.
+    pub(super) fn next_touched(&mut self) -> Option<SlotKey> {
+        let key = self.touched.pop_front()?;
+        if let Some(slot) = self.slab.get_mut(key.index()) {
+            slot.is_touched = false;
+        }
+        Some(key)
+    }
+
+    /// Puts the slot on the ready list if there is something to read in it.
+    pub(super) fn queue(&mut self, key: SlotKey) {
+        if let Some(slot) = self.slab.get_mut(key.index())
+            && slot.wants_turn()
+            && !slot.is_queued
+        {
+            slot.is_queued = true;
+            self.ready.push(key);
+        }
+    }
+
+    /// Takes the whole ready list; who is on it may be queued again.
+    pub(super) fn take_ready(&mut self) -> Vec<SlotKey> {
+        let ready = std::mem::take(&mut self.ready);
+        for key in &ready {
+            if let Some(slot) = self.slab.get_mut(key.index()) {
+                slot.is_queued = false;
+            }
+        }
+        ready
+    }
+
+    /// Gives back the emptied list that [`Slots::take_ready`] handed out, so that its memory serves again.
+    pub(super) fn return_ready(&mut self, mut list: Vec<SlotKey>) {
+        list.clear();
+        if self.ready.is_empty() {
+            self.ready = list;
+        }
+    }
+
+    /// Whether another turn is due at once.
+    pub(super) fn has_work(&self) -> bool {
+        !(self.ready.is_empty() && self.departed.is_empty() && self.touched.is_empty())
+    }
+
+    /// Ends the dialect's part of the connection: what is owed goes out, then the socket closes.
+    pub(super) fn begin_closing(&mut self, key: SlotKey) {
+        self.depart(key);
+        if let Some(slot) = self.slab.get_mut(key.index()) {
+            slot.stage = Stage::Closing { finished: false };
+            slot.has_backlog = false;
+            slot.is_throttled = false;
+            // What is still to come is thrown away as it arrives, including what has arrived already.
+            slot.readable = true;
+        }
+        self.touch(key);
+        self.queue(key);
+    }
+
+    /// The socket is of no more use.
+    pub(super) fn lose(&mut self, key: SlotKey) {
+        self.depart(key);
+        if let Some(slot) = self.slab.get_mut(key.index())
+            && !matches!(slot.stage, Stage::Gone)
+        {
+            slot.stage = Stage::Gone;
+            // Freed now and not with the slot: the bytes may be many.
+            slot.outbox = Outbox::default();
+            self.gone.push(key);
+        }
+    }
+
+    fn depart(&mut self, key: SlotKey) {
+        if self.slab.get(key.index()).is_some_and(Slot::takes_part) {
+            self.departed.push(key);
+        }
+    }
+
+    pub(super) fn take_departed(&mut self) -> Vec<SlotKey> {
+        std::mem::take(&mut self.departed)
+    }
+
+    /// Frees the slots of those who are gone. Yields each key while its new tenant is still impossible.
+    pub(super) fn reap(&mut self, registry: &Registry, mut freed: impl FnMut(SlotKey)) -> usize {
+        // Whoever was lost while flushing departs in the next turn: the slot must not be free before.
+        if !self.departed.is_empty() {
+            return 0;
+        }
+        let count = self.gone.len();
+        for key in self.gone.drain(..) {
+            self.slab.remove(key.index()).socket.deregister(registry);
+            freed(key);
+        }
+        count
+    }
+}

@@ -1,6 +1,7 @@
 //! `roomcast serve`: reads the settings, prepares the process and runs the loop.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::process::ExitCode;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -28,7 +29,9 @@ fn serve(config: Config) -> Result<ExitCode, String> {
     let limit = config.max_connections;
     let mut server = Server::bind(config).map_err(|error| error.to_string())?;
     let address = server.address();
-    println!(
+    // Whoever started it may not be reading; that is no reason not to serve.
+    let _ = writeln!(
+        std::io::stdout(),
         "roomcast {} listens on http://{address}: action at /chatserver/connect, echo at /echo, probe at /health; \
          rooms are ephemeral; up to {limit} connections",
         env!("CARGO_PKG_VERSION")

@@ -103,6 +103,11 @@ impl Text {
         Ok(Self(raw.into()))
     }
 
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     pub(super) fn into_shared(self) -> Rc<str> {
         self.0
     }

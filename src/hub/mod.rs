@@ -25,6 +25,9 @@ use std::rc::Rc;
 use crate::id::{ConnectionId, SlotKey};
 use room::Rooms;
 
+/// See [`Hub::check_invariants`].
+const CHECKED_UP_TO_SESSIONS: usize = 64;
+
 /// One participant: a connection that takes part in the chat.
 #[derive(Debug)]
 struct Session {
@@ -193,16 +196,14 @@ impl Hub {
         Ok(Reply::Members { room: self.rooms.name(key), members })
     }
 
+    /// After every change in a debug build, while the hub is small: the checks cost time in proportion to it.
     fn check_in_debug(&self) {
-        #[cfg(debug_assertions)]
-        if self.slots.len() <= CHECKED_UP_TO_SESSIONS {
+        if cfg!(debug_assertions) && self.slots.len() <= CHECKED_UP_TO_SESSIONS {
             self.check_invariants();
         }
     }
 
-    /// Panics unless sessions, ids and rooms agree with one another. Runs after every change in debug builds (while
-    /// the hub is small), and in the simulation.
-    #[cfg(debug_assertions)]
+    /// Panics unless sessions, ids and rooms agree with one another. For tests.
     pub fn check_invariants(&self) {
         let mut living = 0;
         for (index, session) in self.sessions.iter().enumerate() {
@@ -222,10 +223,6 @@ impl Hub {
         assert_eq!(members, in_rooms, "a room keeps somebody who is not in it");
     }
 }
-
-/// The checks cost time in proportion to the hub, so that a debug build serving thousands leaves them out.
-#[cfg(debug_assertions)]
-const CHECKED_UP_TO_SESSIONS: usize = 64;
 
 #[cfg(test)]
 mod tests;

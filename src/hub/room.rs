@@ -85,7 +85,6 @@ impl Rooms {
     }
 
     /// Panics unless names and rooms agree and no room is empty. Returns the number of members of all rooms.
-    #[cfg(debug_assertions)]
     pub(super) fn check_invariants(&self) -> usize {
         assert_eq!(self.by_name.len(), self.rooms.len(), "a name without a room, or a room without a name");
         let mut members = 0;

@@ -261,6 +261,12 @@ pub fn read_frame(stream: &mut impl Read) -> Option<(u8, Vec<u8>)> {
 pub fn raw_websocket(server: &Server, path: &str) -> TcpStream {
     let mut stream = server.raw();
     stream.write_all(upgrade_request(path).as_bytes()).unwrap();
+    read_upgrade(&mut stream);
+    stream
+}
+
+/// Reads the head that answers an upgrade, and not a byte more.
+pub fn read_upgrade(stream: &mut impl Read) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -268,7 +274,6 @@ pub fn raw_websocket(server: &Server, path: &str) -> TcpStream {
         head.push(byte[0]);
     }
     assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
-    stream
 }
 
 /// Reads frames until the close frame. Returns its code and reason.

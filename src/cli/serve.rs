@@ -19,8 +19,7 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<ExitCode, String> {
     };
     let sources = Sources { flags, environment: environment(), file: file()? };
     let mut config = sources.config()?;
-    let logger = simple_logger::SimpleLogger::new().with_level(config.log).with_utc_timestamps();
-    logger.init().map_err(|error| error.to_string())?;
+    start_log(config.log)?;
     config.max_connections = config.max_connections.min(raise_descriptor_limit());
     serve(config)
 }
@@ -40,6 +39,13 @@ fn serve(config: Config) -> Result<ExitCode, String> {
         Ended::InOrder => Ok(ExitCode::SUCCESS),
         Ended::AtOnce => Ok(ExitCode::FAILURE),
     }
+}
+
+/// Only this program's own lines: tungstenite would log what people say to one another, control characters and all.
+fn start_log(level: log::LevelFilter) -> Result<(), String> {
+    let logger = simple_logger::SimpleLogger::new().with_level(log::LevelFilter::Off);
+    let logger = logger.with_module_level(env!("CARGO_CRATE_NAME"), level).with_utc_timestamps();
+    logger.init().map_err(|error| error.to_string())
 }
 
 /// The flags given, or nothing if help was asked for.

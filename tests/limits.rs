@@ -1,0 +1,209 @@
+//! Bounds: slow readers, too many connections, too few descriptors, and what the kernel is asked for on the way of one
+//! message.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{ACTION, Server, TEXT, frame, raw_websocket, read_close, read_frame, wait_until};
+
+const MEMBERS: usize = 1_000;
+const JOIN: &[u8] = br#"{"action":"join","room":"R"}"#;
+
+/// A room of this many; the sender is the first. All joins have been announced to all.
+fn room_of(server: &Server, members: usize) -> Vec<TcpStream> {
+    let mut room: Vec<TcpStream> = (0..members).map(|_| raw_websocket(server, ACTION)).collect();
+    for joining in 0..members {
+        room[joining].write_all(&frame(TEXT, JOIN)).unwrap();
+        while read_frame(&mut room[joining]).unwrap().1 != JOIN {}
+    }
+    say(&mut room[0], "all here?");
+    for member in &mut room {
+        while !read_frame(member).unwrap().1.ends_with(br#""message":"all here?"}"#) {}
+    }
+    room
+}
+
+fn say(sender: &mut TcpStream, text: &str) {
+    let request = format!(r#"{{"action":"room_message","message":"{text}"}}"#);
+    sender.write_all(&frame(TEXT, request.as_bytes())).unwrap();
+}
+
+/// The first member sends `count` large messages, one after the other, each when all have had the one before.
+fn time_fan_out(room: &mut [TcpStream], count: usize) -> Duration {
+    let text = "x".repeat(16_000);
+    let started = Instant::now();
+    for _ in 0..count {
+        say(&mut room[0], &text);
+        for reader in &mut *room {
+            while !read_frame(reader).unwrap().1.starts_with(br#"{"action":"room_message""#) {}
+        }
+    }
+    started.elapsed()
+}
+
+#[test]
+fn one_slow_reader_costs_the_others_nothing() {
+    let server = Server::unlimited(&[]);
+    let mut room = room_of(&server, MEMBERS);
+    let mut slow = room.pop().unwrap();
+    let rounds = 60;
+    let memory = server.resident_bytes();
+    let first = time_fan_out(&mut room, rounds);
+    // The kernel's buffers come before the outbox: up to some megabytes.
+    let mut sent = rounds;
+    while !server.log().contains("reading too slowly") {
+        sent += 10;
+        time_fan_out(&mut room, 10);
+        assert!(sent < 2_000, "the slow reader is never disconnected");
+    }
+    let grown = server.resident_bytes().saturating_sub(memory);
+    assert!(grown < 4 << 20, "one slow reader cost {grown} bytes");
+    let after = time_fan_out(&mut room, rounds);
+    println!("{rounds} messages to {MEMBERS}: {first:?} with one slow reader, {after:?} without");
+    assert!(first < after * 2, "the slow reader slowed the others down: {first:?} against {after:?}");
+    let (code, reason) = read_close(&mut slow);
+    assert_eq!((code, reason.as_str()), (1008, "reading too slowly: the outbox is full"));
+}
+
+#[test]
+fn slow_readers_are_bounded_by_their_outboxes() {
+    let server = Server::unlimited(&["--outbox", "64KiB"]);
+    let mut room = room_of(&server, 200);
+    let before = server.resident_bytes();
+    let (sender, slow) = room.split_at_mut(1);
+    let mut gone = Vec::new();
+    for _ in 0..2_000 {
+        say(&mut sender[0], &"x".repeat(16_000));
+        while !read_frame(&mut sender[0]).unwrap().1.starts_with(br#"{"action":"room_message""#) {}
+        let grown = server.resident_bytes().saturating_sub(before);
+        // The bytes are shared, so that all outboxes together hold little more than one.
+        assert!(grown < 8 << 20, "{grown} bytes for 199 slow readers");
+        gone.push(grown);
+    }
+    for reader in slow {
+        assert_eq!(read_close(reader).0, 1008);
+    }
+    // One line for the first, and not one for each.
+    let lines = server.log().matches("reading too slowly").count();
+    assert!((1..=10).contains(&lines), "{lines} lines about slow readers");
+}
+
+#[test]
+fn whoever_does_not_read_its_own_answers_is_slow_too() {
+    let server = Server::unlimited(&["--outbox", "64KiB"]);
+    let mut stream = raw_websocket(&server, common::ECHO);
+    stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+    let request = frame(TEXT, &[b'x'; 60_000]);
+    while !server.log().contains("reading too slowly") {
+        if stream.write_all(&request).is_err() {
+            break;
+        }
+    }
+    server.wait_for_log("reading too slowly");
+}
+
+#[test]
+fn the_limit_of_connections_holds_and_waiting_ones_are_served_later() {
+    let server = Server::start(&["--max-connections", "3"]);
+    let mut first: Vec<_> = (0..3).map(|_| server.join_in().0).collect();
+    let waiting = std::thread::spawn({
+        let address = server.address;
+        move || {
+            let stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(common::PATIENCE)).unwrap();
+            let mut client = common::Client::over(stream, &format!("ws://{address}{ACTION}")).unwrap();
+            client.receive()
+        }
+    });
+    server.wait_for_log("full: 3 connections");
+    let cpu = server.cpu_time();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(server.cpu_time() - cpu <= Duration::from_millis(20), "a full server does not spin");
+    assert!(!waiting.is_finished(), "a fourth connection was served");
+    first.pop().unwrap().close();
+    assert_eq!(waiting.join().unwrap(), r#"{"action":"connection","user_id":"3"}"#);
+}
+
+#[test]
+fn few_descriptors_are_used_up_and_come_back() {
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=64:64", env!("CARGO_BIN_EXE_roomcast"), "serve", "--listen", "127.0.0.1:0"]);
+    command.args(["--max-connections", "auto"]).current_dir(common::scratch_dir());
+    let server = Server::spawn(command);
+    let crowd: Vec<TcpStream> = (0..200).map(|_| server.raw()).collect();
+    server.wait_for_log("full: 48 connections");
+    drop(crowd);
+    let (mut client, _) = server.join_in();
+    client.expect_nothing();
+    let cpu = server.cpu_time();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(server.cpu_time() - cpu <= Duration::from_millis(20), "the server does not spin");
+}
+
+/// The limit of descriptors may also be met from outside: then accepting fails, is said once, and is tried again.
+#[test]
+fn out_of_descriptors_is_not_the_end() {
+    let server = Server::start(&[]);
+    let pid = server.pid().to_string();
+    let limit = |limit: &str| {
+        let nofile = format!("--nofile={limit}:");
+        assert!(Command::new("prlimit").args(["--pid", &pid, &nofile]).status().unwrap().success());
+    };
+    let (mut before, _) = server.join_in();
+    limit(&server.open_descriptors().to_string());
+    let mut waiting: Vec<TcpStream> = (0..20).map(|_| server.raw()).collect();
+    server.wait_for_log("can't accept for now");
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(server.log().matches("can't accept for now").count(), 1, "{}", server.log());
+    before.expect_nothing();
+    limit("1000");
+    for stream in &mut waiting {
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        assert!(common::read_to_end(stream).starts_with("HTTP/1.1 200 OK"));
+    }
+}
+
+/// What a trace shows of one message to a hundred members: it is read once, and written once to each.
+#[test]
+fn one_message_costs_one_write_per_member() {
+    let server = Server::unlimited(&[]);
+    let mut room = room_of(&server, 100);
+    let trace = common::scratch_dir().join("trace");
+    let mut strace = Command::new("strace")
+        .args(["-qq", "-o", trace.to_str().unwrap(), "-p", &server.pid().to_string()])
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("strace is installed");
+    let status = format!("/proc/{}/status", server.pid());
+    wait_until("strace to be attached", || {
+        std::fs::read_to_string(&status).unwrap().lines().any(|line| line == format!("TracerPid:\t{}", strace.id()))
+    });
+    say(&mut room[0], "once");
+    for member in &mut room {
+        assert!(read_frame(member).unwrap().1.ends_with(br#""message":"once"}"#));
+    }
+    assert!(Command::new("kill").arg(strace.id().to_string()).status().unwrap().success());
+    strace.wait().unwrap();
+
+    let mut calls: BTreeMap<String, usize> = BTreeMap::new();
+    let mut lines = String::new();
+    std::fs::File::open(&trace).unwrap().read_to_string(&mut lines).unwrap();
+    for line in lines.lines() {
+        *calls.entry(line.split('(').next().unwrap().to_owned()).or_default() += 1;
+    }
+    println!("system calls for one message to 100 members: {calls:?}");
+    let mut count = |names: &[&str]| names.iter().filter_map(|&name| calls.remove(name)).sum::<usize>();
+    assert_eq!(
+        count(&["sendto", "sendmsg", "write", "writev"]),
+        100,
+        "one write for each, the sender's reply included"
+    );
+    assert_eq!(count(&["recvfrom", "read"]), 1, "one read");
+    assert!(count(&["epoll_wait", "restart_syscall"]) <= 3);
+    assert!(calls.is_empty(), "and nothing else: {calls:?}");
+}

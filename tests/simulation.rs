@@ -1,7 +1,7 @@
 //! The hub under thousands of random commands, beside a model so simple that it is obviously right. After each step the
 //! hub's invariants hold and both agree on who was told what. A failing seed is printed; `SEED=n` runs it alone.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on has failed")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 use roomcast::hub::{Audience, Command, Effect, Event, Hub, Name, Refusal, Reply, Request, Text};
 use roomcast::id::{ConnectionId, SlotKey};

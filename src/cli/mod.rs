@@ -1,5 +1,6 @@
 //! The binary's subcommands. Each returns one sentence when it fails, and this module prints it.
 
+mod chat;
 mod serve;
 
 use std::ffi::OsString;
@@ -32,6 +33,7 @@ fn dispatch(mut arguments: lexopt::Parser) -> Result<ExitCode, String> {
     let wish = arguments.next().map_err(|error| error.to_string())?;
     match wish {
         Some(Value(command)) if command == "serve" => serve::run(arguments),
+        Some(Value(command)) if command == "chat" => chat::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Long("help") | Short('h')) => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

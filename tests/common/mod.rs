@@ -2,7 +2,6 @@
 //! in raw bytes.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -23,6 +22,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A running server. Killed when dropped.
 pub struct Server {
     child: Child,
+    /// Where it listens.
     pub address: SocketAddr,
     log: Arc<Mutex<String>>,
     log_reader: Option<JoinHandle<()>>,
@@ -151,6 +151,24 @@ impl Server {
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
         stream
+    }
+
+    /// Many bare connections, made no faster than the server accepts: the kernel's queue of those waiting is short.
+    pub fn many_raw(&self, count: usize) -> Vec<TcpStream> {
+        let connect = |number| {
+            if number % 64 == 63 {
+                self.settle();
+            }
+            self.raw()
+        };
+        (0..count).map(connect).collect()
+    }
+
+    /// Waits until the server has read all that was sent before. It takes up what arrives in its order, so the answer
+    /// to a new connection comes after.
+    pub fn settle(&self) {
+        let answer = self.get("/health", &[]);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     }
 
     /// Sends `bytes`, finishes sending, and returns all that comes back.

@@ -1,0 +1,98 @@
+//! Clients that none of us wrote: Python's websockets, Node's ws, and a browser's own WebSocket. Their scripts lie in
+//! `tests/clients`, the clients themselves where `scripts/test` has installed them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
+
+mod common;
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use common::{Server, scratch_dir};
+
+/// Something that `scripts/test` installs.
+fn tool(path: &str) -> PathBuf {
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
+    assert!(tool.exists(), "{} is missing: scripts/test installs it", tool.display());
+    tool
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
+}
+
+#[track_caller]
+fn succeeds(command: &mut Command) {
+    let output = command.output().unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && stdout.ends_with("ok\n"), "{stdout}{stderr}");
+}
+
+#[test]
+fn python_websockets() {
+    let server = Server::start(&[]);
+    let url = format!("ws://{}", server.address);
+    succeeds(Command::new(tool("venv/bin/python")).arg(script("conversation.py")).arg(url));
+}
+
+#[test]
+fn node_ws() {
+    let server = Server::start(&[]);
+    let url = format!("ws://{}", server.address);
+    let modules = tool("node_modules/ws");
+    let modules = modules.parent().unwrap();
+    succeeds(Command::new("node").arg(script("conversation.mjs")).arg(url).env("NODE_PATH", modules));
+}
+
+#[test]
+fn the_browsers_own_websocket() {
+    let server = Server::start(&[]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let page = format!("http://{}/?server={}", listener.local_addr().unwrap(), server.address);
+    let mut browser = Command::new("chromium")
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"])
+        .arg(format!("--user-data-dir={}", scratch_dir().display()))
+        .arg(page)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromium is installed by scripts/test");
+    let html = std::fs::read_to_string(script("conversation.html")).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(serve_page(&listener, &html)));
+    let result = receiver.recv_timeout(Duration::from_secs(60));
+    browser.kill().unwrap();
+    browser.wait().unwrap();
+    assert_eq!(result.expect("a result within a minute"), "ok");
+}
+
+/// Serves `page` from `/` until something is posted to `/result`, and returns that.
+fn serve_page(listener: &TcpListener, page: &str) -> String {
+    loop {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let head: Vec<String> =
+            reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+        let Some(request) = head.first() else { continue };
+        let mut result = None;
+        if request.starts_with("POST /result") {
+            let length =
+                head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let mut body = vec![0; length.unwrap()];
+            reader.read_exact(&mut body).unwrap();
+            result = Some(String::from_utf8(body).unwrap());
+        }
+        let body = if request.starts_with("GET / ") || request.starts_with("GET /?") { page } else { "" };
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close\r\n";
+        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        if let Some(result) = result {
+            return result;
+        }
+    }
+}

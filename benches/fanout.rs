@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use common::{ACTION, Server, TEXT, frame, raw_websocket, read_frame};
+use common::{Server, TEXT, frame, read_frame, room_of};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mio::{Events, Interest, Poll, Token};
 
@@ -26,8 +26,7 @@ struct Room {
 
 impl Room {
     fn of(server: &Server, members: usize, text: &str) -> Self {
-        let mut streams: Vec<TcpStream> = (0..members).map(|_| raw_websocket(server, ACTION)).collect();
-        join_all(&mut streams);
+        let mut streams = room_of(server, members);
         let request = frame(TEXT, format!(r#"{{"action":"room_message","message":"{text}"}}"#).as_bytes());
         streams[0].write_all(&request).unwrap();
         let mut size = |member: usize| loop {
@@ -70,25 +69,8 @@ impl Room {
     }
 }
 
-/// All join, each when the one before has; nobody reads of the others until the end.
-fn join_all(streams: &mut [TcpStream]) {
-    let join = br#"{"action":"join","room":"everybody"}"#;
-    for joining in 0..streams.len() {
-        streams[joining].write_all(&frame(TEXT, join)).unwrap();
-        while read_frame(&mut streams[joining]).unwrap().1 != join {}
-        if joining % 500 == 499 {
-            let announced = format!(r#""user_id":"{joining}"}}"#);
-            for earlier in &mut streams[..joining] {
-                while !read_frame(earlier).unwrap().1.ends_with(announced.as_bytes()) {}
-            }
-        }
-    }
-}
-
 fn fan_out(criterion: &mut Criterion) {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
-    let raised = rustix::process::Rlimit { current: limit, maximum: limit };
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, raised).unwrap();
+    common::raise_descriptor_limit();
     let mut group = criterion.benchmark_group("fan-out");
     group.sample_size(20);
     for members in [10, 100, 1_000, 10_000] {

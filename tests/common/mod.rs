@@ -2,6 +2,7 @@
 //! in raw bytes.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -304,6 +305,59 @@ pub fn read_close(stream: &mut impl Read) -> (u16, String) {
             return (u16::from_be_bytes([payload[0], payload[1]]), reason);
         }
     }
+}
+
+/// So many action clients in one room, which is theirs alone; nothing is on its way to any of them.
+pub fn room_of(server: &Server, members: usize) -> Vec<TcpStream> {
+    let mut room: Vec<TcpStream> = (0..members).map(|_| raw_websocket(server, ACTION)).collect();
+    gather(&mut room);
+    room
+}
+
+/// Has them all join one room. A part at a time, so that what all are told of all does not pile up.
+pub fn gather(room: &mut [TcpStream]) {
+    const PART: usize = 500;
+    let join = br#"{"action":"join","room":"everybody"}"#;
+    for start in (0..room.len()).step_by(PART) {
+        let end = (start + PART).min(room.len());
+        for joining in &mut room[start..end] {
+            joining.write_all(&frame(TEXT, join)).unwrap();
+        }
+        for joining in &mut room[start..end] {
+            while read_frame(joining).unwrap().1 != join {}
+        }
+        // All of this part are in, so that this is the last that anybody is told.
+        say(&mut room[0], "all here?");
+        for member in &mut room[..end] {
+            read_until(member, br#""message":"all here?"}"#);
+        }
+    }
+}
+
+/// Says something to the room that the stream is in.
+pub fn say(stream: &mut TcpStream, text: &str) {
+    let request = format!(r#"{{"action":"room_message","message":"{text}"}}"#);
+    stream.write_all(&frame(TEXT, request.as_bytes())).unwrap();
+}
+
+/// Reads in large pieces until what has come ends with `ending`.
+pub fn read_until(stream: &mut TcpStream, ending: &[u8]) {
+    let mut buffer = [0; 1 << 16];
+    let mut tail = Vec::new();
+    while !tail.ends_with(ending) {
+        let count = stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "the connection ended");
+        tail.extend_from_slice(&buffer[..count]);
+        tail.drain(..tail.len().saturating_sub(ending.len()));
+    }
+}
+
+/// Raises the limit of open files as far as it goes. Returns how many there may be.
+pub fn raise_descriptor_limit() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+    maximum.unwrap_or(u64::MAX)
 }
 
 /// A WebSocket client that none of the server's code is in.

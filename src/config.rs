@@ -60,7 +60,7 @@ pub struct Setting {
     pub default: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
-    set: fn(&mut Config, &str) -> Result<(), String>,
+    set: Set,
 }
 
 impl Setting {
@@ -70,49 +70,79 @@ impl Setting {
     }
 }
 
-macro_rules! setting {
-    ($flag:literal, $value:literal, $default:literal, $help:literal, |$config:ident, $text:ident| $set:expr) => {
-        Setting {
-            flag: $flag,
-            value: $value,
-            default: $default,
-            help: $help,
-            set: |$config, $text| {
-                $set;
-                Ok(())
-            },
-        }
-    };
+type Set = fn(&mut Config, &str) -> Result<(), String>;
+
+const fn setting(
+    flag: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+    set: Set,
+) -> Setting {
+    Setting { flag, value, default, help, set }
 }
 
 /// All settings, in the order of the help.
 pub static SETTINGS: &[Setting] = &[
-    setting!("listen", "ADDRESS", "127.0.0.1:8000", "where to listen; port 0 takes a free one", |c, v| c.listen =
-        address(v)?),
-    setting!("allow-origins", "LIST", "", "origins of pages that may connect besides the same host's, or *", |c, v| {
-        origins(&mut c.origins, v)?
+    setting("listen", "ADDRESS", "127.0.0.1:8000", "where to listen; port 0 takes a free one", |config, text| {
+        put(&mut config.listen, address(text))
     }),
-    setting!("max-connections", "N", "auto", "connections at once; auto: what the open-file limit leaves", |c, v| {
-        c.max_connections = if v == "auto" { usize::MAX } else { at_least_one(number(v)?)? }
+    setting(
+        "allow-origins",
+        "LIST",
+        "",
+        "origins of pages that may connect besides the same host's, or *",
+        |config, text| put(&mut config.origins, origins(text)),
+    ),
+    setting(
+        "max-connections",
+        "N",
+        "auto",
+        "connections at once; auto: what the open-file limit leaves",
+        |config, text| {
+            let any = (text == "auto").then_some(usize::MAX);
+            put(&mut config.max_connections, any.map_or_else(|| number(text).and_then(at_least_one), Ok))
+        },
+    ),
+    setting("max-message", "SIZE", "64KiB", "largest frame and message", |config, text| {
+        put(&mut config.max_message, size(text).and_then(at_least_one))
     }),
-    setting!("max-message", "SIZE", "64KiB", "largest frame and message", |c, v| c.max_message =
-        at_least_one(size(v)?)?),
-    setting!("max-text", "SIZE", "16KiB", "longest text that may be said", |c, v| c.max_text = at_least_one(size(v)?)?),
-    setting!("max-head", "SIZE", "16KiB", "largest request head", |c, v| c.max_head = at_least_one(size(v)?)?),
-    setting!("max-headers", "N", "100", "most headers in a request", |c, v| c.max_headers = number(v)?),
-    setting!("outbox", "SIZE", "1MiB", "most that a connection may be owed", |c, v| c.outbox = at_least_one(size(v)?)?),
-    setting!("rate", "N", "100", "messages per second and connection; 0 is no limit", |c, v| c.rate = number(v)?),
-    setting!("burst", "N", "200", "messages at once after a pause", |c, v| c.burst = at_least_one(number(v)?)?),
-    setting!("ping", "TIME", "25s", "time between pings", |c, v| c.ping = duration(v)?),
-    setting!("pong", "TIME", "20s", "time to answer a ping", |c, v| c.pong = duration(v)?),
-    setting!("handshake", "TIME", "10s", "time for a request or upgrade to be complete", |c, v| c.handshake =
-        duration(v)?),
-    setting!("drain", "TIME", "5s", "time for a closing connection, and for all at shutdown", |c, v| c.drain =
-        duration(v)?),
-    setting!("log", "LEVEL", "info", "off, error, warn, info, debug or trace", |c, v| {
-        c.log = v.parse().map_err(|_| "must be off, error, warn, info, debug or trace".to_string())?
+    setting("max-text", "SIZE", "16KiB", "longest text that may be said", |config, text| {
+        put(&mut config.max_text, size(text).and_then(at_least_one))
+    }),
+    setting("max-head", "SIZE", "16KiB", "largest request head", |config, text| {
+        put(&mut config.max_head, size(text).and_then(at_least_one))
+    }),
+    setting("max-headers", "N", "100", "most headers in a request", |config, text| {
+        put(&mut config.max_headers, number(text).and_then(at_least_one))
+    }),
+    setting("outbox", "SIZE", "1MiB", "most that a connection may be owed", |config, text| {
+        put(&mut config.outbox, size(text).and_then(at_least_one))
+    }),
+    setting("rate", "N", "100", "messages per second and connection; 0 is no limit", |config, text| {
+        put(&mut config.rate, number(text))
+    }),
+    setting("burst", "N", "200", "messages at once after a pause", |config, text| {
+        put(&mut config.burst, number(text).and_then(at_least_one))
+    }),
+    setting("ping", "TIME", "25s", "time between pings", |config, text| put(&mut config.ping, duration(text))),
+    setting("pong", "TIME", "20s", "time to answer a ping", |config, text| put(&mut config.pong, duration(text))),
+    setting("handshake", "TIME", "10s", "time for a request or upgrade to be complete", |config, text| {
+        put(&mut config.handshake, duration(text))
+    }),
+    setting("drain", "TIME", "5s", "time for a closing connection, and for all at shutdown", |config, text| {
+        put(&mut config.drain, duration(text))
+    }),
+    setting("log", "LEVEL", "info", "off, error, warn, info, debug or trace", |config, text| {
+        let level = text.parse().map_err(|_| "must be off, error, warn, info, debug or trace".into());
+        put(&mut config.log, level)
     }),
 ];
+
+fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+    *place = value?;
+    Ok(())
+}
 
 /// The setting of that flag.
 pub fn by_flag(flag: &str) -> Option<&'static Setting> {
@@ -231,7 +261,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
     found.into_iter().next().ok_or_else(|| "has no address".into())
 }
 
-fn origins(origins: &mut Origins, text: &str) -> Result<(), String> {
+fn origins(text: &str) -> Result<Origins, String> {
+    let mut origins = Origins::default();
     for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
         if item == "*" {
             origins.any = true;
@@ -240,7 +271,7 @@ fn origins(origins: &mut Origins, text: &str) -> Result<(), String> {
             origins.listed.push(origin);
         }
     }
-    Ok(())
+    Ok(origins)
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {

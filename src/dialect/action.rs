@@ -1,5 +1,4 @@
-//! The action dialect: JSON objects with an `action`, one room at a time (seed 001; `Action` on the wire's page in
-//! the README).
+//! The action dialect: JSON objects with an `action`, one room at a time. The README has it by example.
 
 use std::borrow::Cow;
 use std::rc::Rc;

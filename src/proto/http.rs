@@ -238,3 +238,80 @@ fn write_header(wire: &mut Vec<u8>, name: impl AsRef<str>, value: &[u8]) {
     wire.extend_from_slice(value);
     wire.extend_from_slice(b"\r\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: HeadLimits = HeadLimits { max_bytes: 200, max_headers: 4 };
+
+    fn read(head: &str) -> Result<Request<()>, HeadFault> {
+        let read = HeadReader::default().receive(head.as_bytes(), LIMITS)?;
+        Ok(read.unwrap_or_else(|| panic!("{head:?} is not whole")).0)
+    }
+
+    #[test]
+    fn a_head_may_come_in_any_two_parts() {
+        let head = b"\r\nGET /x?y HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\nrest";
+        let whole = head.len() - 4;
+        for split in 0..whole {
+            let mut reader = HeadReader::default();
+            assert!(reader.receive(&head[..split], LIMITS).unwrap().is_none(), "{split}");
+            let (request, taken) = reader.receive(&head[split..], LIMITS).unwrap().unwrap();
+            assert_eq!((request.uri().path(), request.uri().query(), taken), ("/x", Some("y"), whole - split));
+            assert!(!reader.has_begun());
+        }
+    }
+
+    #[test]
+    fn limits_are_met_before_the_head_is_whole() {
+        let endless = format!("GET / HTTP/1.1\r\nHost: {}", "a".repeat(200));
+        let many = "GET / HTTP/1.1\r\n1: 1\r\n2: 2\r\n3: 3\r\n4: 4\r\n5: 5\r\n";
+        for head in [&endless, many] {
+            let fault = HeadReader::default().receive(head.as_bytes(), LIMITS).unwrap_err();
+            assert_eq!(fault.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        assert!(read("GET / HTTP/1.1\r\nHost: 1\r\n2: 2\r\n3: 3\r\n4: 4\r\n\r\n").is_ok());
+    }
+
+    #[test]
+    fn bodies_and_keeping_alive_are_understood() {
+        let request = |lines: &str| read(&format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n")).unwrap();
+        assert!(!has_body(&request("")) && !has_body(&request("Content-Length: 0\r\n")));
+        assert!(has_body(&request("Content-Length: 7\r\n")) && has_body(&request("Transfer-Encoding: Chunked\r\n")));
+        assert!(keeps_alive(&request("")) && !keeps_alive(&request("Connection: x, Close\r\n")));
+        let old = |lines: &str| read(&format!("GET / HTTP/1.0\r\n{lines}\r\n")).unwrap();
+        assert!(!keeps_alive(&old("")) && keeps_alive(&old("Connection: keep-alive\r\n")));
+    }
+
+    #[test]
+    fn what_could_be_understood_in_two_ways_is_refused() {
+        let heads = [
+            "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+            "Content-Length: 1\r\nContent-Length: 1\r\n",
+            "Content-Length: +1\r\n",
+            "Content-Length: 99999999999999999999\r\n",
+            "Transfer-Encoding: chunked, gzip\r\n",
+            "Host: b\r\n",
+            " folded: 1\r\n",
+            "Name : 1\r\n",
+        ];
+        for lines in heads {
+            let fault = read(&format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n")).unwrap_err();
+            assert_eq!(fault.status, StatusCode::BAD_REQUEST, "{lines}");
+        }
+        let version = read("GET / HTTP/3.0\r\nHost: a\r\n\r\n").unwrap_err().status;
+        assert_eq!(version, StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+        let bare = HeadReader::default().receive(b"GET / HTTP/1.1\n", LIMITS).unwrap_err();
+        assert_eq!(bare.status, StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn answers_are_written_to_the_letter() {
+        let mut wire = Vec::new();
+        Answer::new(StatusCode::NOT_FOUND, "nothing").write(&mut wire, false, false);
+        let text = "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n\
+                    content-length: 8\r\nconnection: close\r\n\r\nnothing\n";
+        assert_eq!(String::from_utf8(wire).unwrap(), text);
+    }
+}

@@ -243,3 +243,110 @@ fn frame(wire: &mut Vec<u8>, opcode: OpCode, write: impl FnOnce(&mut Vec<u8>)) {
     let taken = MAX_HEADER_BYTES - free.len();
     wire.splice(start..start, bytes[..taken].iter().copied());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 65_536;
+
+    /// A client's frame with a mask of zeros, which leaves the payload as it is.
+    fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        frame(&mut bytes, OpCode::from(first & 0x0f), |wire| wire.extend_from_slice(payload));
+        bytes[0] = first;
+        bytes[1] |= 0x80;
+        let header = bytes.len() - payload.len();
+        bytes.splice(header..header, [0; 4]);
+        bytes
+    }
+
+    /// All that a stream amounts to, in words; it arrives in the parts given.
+    fn read(parts: &[&[u8]]) -> Vec<String> {
+        let (mut reader, mut inlet) = (Reader::new(LIMIT), Inlet::default());
+        let mut said = Vec::new();
+        let mut unread = Vec::new();
+        for part in parts {
+            unread.extend_from_slice(part);
+            let mut input = &unread[..];
+            loop {
+                match reader.next(&mut input, &mut inlet) {
+                    Ok(None) => break,
+                    Ok(Some(Incoming::Nothing)) => {}
+                    Ok(Some(Incoming::Ping(pong))) => said.push(format!("pong {:?}", &pong[2..])),
+                    Ok(Some(Incoming::Close(answer))) => said.push(format!("close {:?}", &answer[2..])),
+                    Ok(Some(message)) => said.push(format!("{:?}", message.message().unwrap())),
+                    Err(fault) => {
+                        said.push(format!("{fault:?}"));
+                        return said;
+                    }
+                }
+            }
+            let rest = input.len();
+            unread.drain(..unread.len() - rest);
+        }
+        assert!(unread.is_empty());
+        said
+    }
+
+    #[test]
+    fn a_stream_may_come_in_any_two_parts() {
+        let stream = [
+            masked(0x81, "päivää".as_bytes()),
+            masked(0x01, b"frag"),
+            masked(0x89, b"?"),
+            masked(0x80, b"ment"),
+            masked(0x82, &[7; 300]),
+            masked(0x88, &[3, 232]),
+        ]
+        .concat();
+        let whole = read(&[&stream]);
+        assert_eq!(whole[..3], ["Text(\"päivää\")", "pong [63]", "Text(\"fragment\")"]);
+        assert_eq!(whole[4], "close [3, 232]");
+        for split in 0..stream.len() {
+            assert_eq!(read(&[&stream[..split], &stream[split..]]), whole, "{split}");
+        }
+    }
+
+    #[test]
+    fn faults_are_told_apart() {
+        let cases: [(&[u8], &str); 7] = [
+            (&[0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], "TooBig"),
+            (&masked(0x81, b"\xff"), "NotUtf8"),
+            (&[0x81, 0x01, b'x'], "Protocol"),
+            (&masked(0x80, b""), "Protocol"),
+            (&masked(0xc1, b""), "Protocol"),
+            (&masked(0x83, b""), "Protocol"),
+            (&masked(0x09, b""), "Protocol"),
+        ];
+        for (stream, fault) in cases {
+            assert_eq!(read(&[stream]), [fault], "{stream:?}");
+        }
+        let fragments = [masked(0x01, b""), masked(0x00, b"").repeat(2_000)].concat();
+        assert_eq!(read(&[&fragments]), ["TooManyFragments"]);
+        let long = [masked(0x02, &[0; 40_000]), masked(0x80, &[0; 40_000])].concat();
+        assert_eq!(read(&[&long]), ["TooBig"]);
+    }
+
+    /// The one context is as new after whatever a connection did to it.
+    #[test]
+    fn what_one_connection_breaks_is_whole_for_the_next() {
+        let mut reader = Reader::new(LIMIT);
+        for broken in [masked(0x81, b"\xff"), masked(0x88, b""), masked(0x80, b"x"), masked(0x01, b"half")] {
+            let _ = reader.next(&mut &broken[..], &mut Inlet::default());
+            let hello = masked(0x81, b"hello");
+            let read = reader.next(&mut &hello[..], &mut Inlet::default());
+            assert!(matches!(read, Ok(Some(Incoming::Message(_)))), "{read:?} after {broken:?}");
+        }
+    }
+
+    #[test]
+    fn frames_are_finished_whatever_their_size() {
+        for (size, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            let mut wire = b"before".to_vec();
+            binary(&mut wire, |payload| payload.resize(payload.len() + size, b'x'));
+            assert_eq!(wire.len(), 6 + header + size);
+            assert!(wire.starts_with(b"before\x82") && wire[6 + header..].iter().all(|&byte| byte == b'x'));
+        }
+    }
+}

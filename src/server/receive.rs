@@ -87,7 +87,7 @@ impl Server {
                 Ok(None) => return &[],
                 Ok(Some((request, taken))) => {
                     input = &input[taken..];
-                    self.answer(key, &request);
+                    self.answer(key, request);
                 }
                 Err(fault) => self.refuse_head(key, &fault),
             }
@@ -95,7 +95,10 @@ impl Server {
         input
     }
 
-    fn answer(&mut self, key: SlotKey, request: &Request<()>) {
+    fn answer(&mut self, key: SlotKey, request: Request<()>) {
+        // Nothing here takes a body, so a request with one ends the connection: where it ends is not looked for.
+        let keep_alive = keeps_alive(&request) && !has_body(&request) && self.listener.is_some();
+        let is_head = request.method() == Method::HEAD;
         let mut wire = Vec::new();
         match route(request, &self.config.origins) {
             Route::Upgrade(dialect, response) => {
@@ -104,9 +107,7 @@ impl Server {
                 self.open(key, dialect);
             }
             Route::Answer(answer) => {
-                // Nothing here takes a body, so a request with one ends the connection: where it ends is not looked for.
-                let keep_alive = keeps_alive(request) && !has_body(request) && self.listener.is_some();
-                answer.write(&mut wire, request.method() == Method::HEAD, keep_alive);
+                answer.write(&mut wire, is_head, keep_alive);
                 self.slots.owe(key, wire.into());
                 if keep_alive {
                     self.arm(key, Due::Handshake);

@@ -5,7 +5,7 @@ use http::{Method, Request, Response, StatusCode};
 
 use crate::dialect::DialectKey;
 use crate::origin::Origins;
-use crate::proto::http::{Answer, has_token};
+use crate::proto::http::{Answer, has_body, has_token};
 
 /// What becomes of a request.
 pub(super) enum Route {
@@ -16,7 +16,7 @@ pub(super) enum Route {
 }
 
 /// Decides. Every path is exact.
-pub(super) fn route(request: &Request<()>, origins: &Origins) -> Route {
+pub(super) fn route(request: Request<()>, origins: &Origins) -> Route {
     let path = request.uri().path();
     match DialectKey::by_path(path) {
         Some(dialect) => upgrade(request, dialect, origins),
@@ -25,8 +25,8 @@ pub(super) fn route(request: &Request<()>, origins: &Origins) -> Route {
     }
 }
 
-fn upgrade(request: &Request<()>, dialect: DialectKey, origins: &Origins) -> Route {
-    if !has_token(request, UPGRADE, "websocket") {
+fn upgrade(mut request: Request<()>, dialect: DialectKey, origins: &Origins) -> Route {
+    if !has_token(&request, UPGRADE, "websocket") {
         let answer = Answer::new(StatusCode::UPGRADE_REQUIRED, "this path speaks WebSocket");
         return Route::Answer(asking_for_websocket(answer));
     }
@@ -39,7 +39,15 @@ fn upgrade(request: &Request<()>, dialect: DialectKey, origins: &Origins) -> Rou
         let answer = Answer::new(StatusCode::UPGRADE_REQUIRED, "the WebSocket version spoken here is 13");
         return Route::Answer(asking_for_websocket(answer));
     }
-    match tungstenite::handshake::server::create_response(request) {
+    if has_body(&request) {
+        return Route::Answer(Answer::new(StatusCode::BAD_REQUEST, "an upgrade has no body"));
+    }
+    // Both are lists that may go over several lines, of which tungstenite looks at the first alone.
+    if has_token(&request, CONNECTION, "upgrade") {
+        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+        request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+    }
+    match tungstenite::handshake::server::create_response(&request) {
         Ok(response) => Route::Upgrade(dialect, response),
         Err(error) => Route::Answer(Answer::new(StatusCode::BAD_REQUEST, &error.to_string())),
     }

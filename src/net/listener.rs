@@ -11,6 +11,9 @@ use mio::{Interest, Registry, Token};
 /// something else in the process or on the host may have given some back.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// How many connections may wait to be accepted; the system has a limit of its own, most often 4,096.
+const BACKLOG: i32 = 4_096;
+
 /// Accepts connections. Edge-triggered: whoever stops before would-block must come back by itself.
 pub struct Listener {
     socket: TcpListener,
@@ -41,6 +44,9 @@ impl Listener {
     /// Binds and registers.
     pub fn bind(address: SocketAddr, registry: &Registry, token: Token) -> io::Result<Self> {
         let mut socket = TcpListener::bind(address)?;
+        // The library's own backlog is short: of a crowd that reconnects at once, whoever found it full would try again
+        // a second later. Listening anew only sets the length.
+        rustix::net::listen(&socket, BACKLOG)?;
         registry.register(&mut socket, token, Interest::READABLE)?;
         Ok(Self { socket, state: State::Idle })
     }

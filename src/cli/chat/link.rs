@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::net::ToSocketAddrs;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
 use std::time::{Duration, Instant};
 
@@ -47,7 +48,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 /// The input's end of a [`Link`].
 pub(super) struct Input {
     typed: SyncSender<Typed>,
-    waker: Waker,
+    waker: Arc<Waker>,
 }
 
 impl Input {
@@ -61,6 +62,9 @@ impl Input {
 pub(super) struct Link {
     address: Address,
     typed: Receiver<Typed>,
+    /// The last thing typed is told just before the input's end is dropped, and a waker that is closed by then would
+    /// take its wake-up along.
+    _waker: Arc<Waker>,
     screen: Screen,
     patience: Option<Duration>,
     conversation: Conversation,
@@ -93,10 +97,11 @@ impl Link {
     /// A link that has yet to [`Link::run`]. It gives up after `patience` without a connection; without one, never.
     pub(super) fn open(address: Address, screen: Screen, patience: Option<Duration>) -> Result<(Self, Input), String> {
         let poll = Poll::new().map_err(no_poll)?;
-        let waker = Waker::new(poll.registry(), INPUT).map_err(no_poll)?;
+        let waker = Arc::new(Waker::new(poll.registry(), INPUT).map_err(no_poll)?);
         let (sender, typed) = mpsc::sync_channel(WAITING_LINES);
         let (conversation, events) = (Conversation::default(), Events::with_capacity(4));
-        let link = Self { address, typed, screen, patience, conversation, missed: 0, poll, events };
+        let kept = Arc::clone(&waker);
+        let link = Self { address, typed, _waker: kept, screen, patience, conversation, missed: 0, poll, events };
         Ok((link, Input { typed: sender, waker }))
     }
 

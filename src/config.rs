@@ -209,7 +209,8 @@ fn from_foreign_names(flag: &str, variables: &BTreeMap<String, String>) -> Optio
     match flag {
         "listen" if value("HOST").is_some() || value("PORT").is_some() => {
             let (host, port) = (value("HOST").unwrap_or("127.0.0.1"), value("PORT").unwrap_or("8000"));
-            let host = if host.contains(':') { format!("[{host}]") } else { host.into() };
+            let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
+            let host = if is_bare_ipv6 { format!("[{host}]") } else { host.into() };
             Some((format!("{host}:{port}"), "HOST and PORT"))
         }
         "log" => {

@@ -25,7 +25,7 @@ pub enum CloseReason {
     SlowReader,
     /// A ping was not answered.
     MissedPing,
-    /// A request that HTTP does not allow.
+    /// A request that is malformed or over a limit.
     BadRequest,
 }
 
@@ -75,7 +75,7 @@ impl CloseReason {
             Self::TooManyFragments => "too many fragments in one message",
             Self::SlowReader => "reading too slowly: the outbox is full",
             Self::MissedPing => "a ping was not answered",
-            Self::BadRequest => "a request that HTTP does not allow",
+            Self::BadRequest => "a malformed or oversized request",
         }
     }
 }

@@ -31,8 +31,8 @@
 //! A *slot* is a place in the server's slab, used again when its connection is gone; a *connection id* is what clients
 //! see, never used twice. A *session* is one participant here. A *request* (a *command*, and who claims to send it)
 //! gets exactly one *reply*; an *event* is told to an *audience*. A *refusal* is a reply that says no; a *close reason*
-//! says why a connection was not kept. A *turn* is one pass of the loop. A *frame* is one WebSocket frame, a *message*
-//! what a person said. An *outbox* holds the bytes owed to one connection.
+//! says why a connection was not kept. A *turn* is one pass of the loop. A *frame* is one WebSocket frame; a
+//! *message* is what a person said, and in `proto` one whole WebSocket message. An *outbox* holds the bytes owed to one connection.
 
 pub mod cli;
 pub mod config;

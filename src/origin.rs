@@ -24,7 +24,7 @@ impl Origin {
         let scheme = uri.scheme()?.clone();
         let authority = uri.authority()?;
         // A path of "/" is what `Uri` makes of none, so the text itself has to be asked.
-        let is_bare = uri.query().is_none() && uri.path() == "/" && !text.ends_with('/');
+        let is_bare = uri.query().is_none() && uri.path() == "/" && !text.ends_with('/') && !text.contains('#');
         if !is_bare || authority.as_str().contains('@') {
             return None;
         }
@@ -116,6 +116,7 @@ mod tests {
             (Some("https://good.com.evil.com"), false),
             (Some("https://evilgood.com"), false),
             (Some("https://good.com@evil.com"), false),
+            (Some("https://good.com#https://evil.com"), false),
             (Some("https://evil.com/https://good.com"), false),
             (Some("http://localhost:3000"), false),
             (Some("null"), false),

@@ -4,7 +4,8 @@
 
 mod common;
 
-use std::process::Command;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Server, roomcast, scratch_dir};
@@ -56,6 +57,8 @@ fn says_in_one_sentence_why_it_does_not_start() {
     fails(serve().arg("--pony"), "invalid option '--pony'; roomcast serve --help lists the options");
     fails(&mut roomcast(), "a command is missing; roomcast --help tells what there is");
     fails(roomcast().arg("server"), "unexpected argument \"server\"; roomcast --help tells what there is");
+    let not_utf8: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"\xff");
+    fails(serve().env("ROOMCAST_RATE", not_utf8), "ROOMCAST_RATE: the value is not UTF-8");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     fails(serve().args(["--listen", &address]), &format!("can't listen on {address}: the port is in use"));
@@ -168,4 +171,28 @@ fn nothing_of_clients_words_gets_into_the_log() {
     for leak in ["s3cret", "\u{1b}[31m", "forged"] {
         assert!(!log.contains(leak), "{leak:?} is in the log:\n{log}");
     }
+}
+
+/// The far end of the log may go away, and the disk under it may be full: both are no reason to end.
+#[test]
+fn a_log_that_can_not_be_written_ends_nothing() {
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = roomcast();
+    command.args(["serve", "--listen", "127.0.0.1:0"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(full()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address: std::net::SocketAddr =
+        line.split("http://").nth(1).unwrap().split(": ").next().unwrap().parse().unwrap();
+    for _ in 0..2 {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(b"BAD\n").unwrap();
+        assert!(common::read_to_end(&mut stream).starts_with("HTTP/1.1 400 "));
+    }
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    for arguments in [&["--help"][..], &["--version"], &["serve", "--help"], &["chat", "--help"]] {
+        assert_eq!(roomcast().args(arguments).stdout(full()).status().unwrap().code(), Some(0), "{arguments:?}");
+    }
+    assert_eq!(roomcast().arg("nonsense").stderr(full()).status().unwrap().code(), Some(1));
 }

@@ -4,6 +4,7 @@ mod chat;
 mod serve;
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -22,10 +23,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match dispatch(lexopt::Parser::from_args(arguments)) {
         Ok(code) => code,
         Err(sentence) => {
-            eprintln!("roomcast: {sentence}");
+            // Nobody may be reading, here as in `print`; then the exit code has to do.
+            let _ = writeln!(io::stderr(), "roomcast: {sentence}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Writes to standard output, if somebody is there: that nobody reads is no reason to end in a panic.
+fn print(text: &str) {
+    let _ = io::stdout().write_all(text.as_bytes());
+    let _ = io::stdout().flush();
 }
 
 fn dispatch(mut arguments: lexopt::Parser) -> Result<ExitCode, String> {
@@ -35,11 +43,11 @@ fn dispatch(mut arguments: lexopt::Parser) -> Result<ExitCode, String> {
         Some(Value(command)) if command == "serve" => serve::run(arguments),
         Some(Value(command)) if command == "chat" => chat::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Long("help") | Short('h')) => {
-            print!("{HELP}");
+            print(HELP);
             Ok(ExitCode::SUCCESS)
         }
         Some(Long("version") | Short('V')) => {
-            println!("roomcast {}", env!("CARGO_PKG_VERSION"));
+            print(&format!("roomcast {}\n", env!("CARGO_PKG_VERSION")));
             Ok(ExitCode::SUCCESS)
         }
         Some(other) => Err(format!("{}; roomcast --help tells what there is", other.unexpected())),

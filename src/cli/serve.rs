@@ -1,12 +1,17 @@
 //! `roomcast serve`: reads the settings, prepares the process and runs the loop.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
+use log::LevelFilter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::config::{Config, SETTINGS, Sources, by_flag};
+use simple_logger::SimpleLogger;
+
+use super::print;
+use crate::config::{Config, PREFIX, SETTINGS, Sources, by_flag};
+use crate::dialect::DIALECTS;
 use crate::server::{Ended, Server};
 
 /// Descriptors that connections may not use up: standard streams, poll, listener, signals, and a few to spare.
@@ -14,10 +19,10 @@ const RESERVED_DESCRIPTORS: u64 = 16;
 
 pub(super) fn run(arguments: lexopt::Parser) -> Result<ExitCode, String> {
     let Some(flags) = read_flags(arguments)? else {
-        print!("{}", help());
+        print(&help());
         return Ok(ExitCode::SUCCESS);
     };
-    let sources = Sources { flags, environment: environment(), file: file()? };
+    let sources = Sources { flags, environment: environment()?, file: file()? };
     let mut config = sources.config()?;
     start_log(config.log)?;
     config.max_connections = config.max_connections.min(raise_descriptor_limit());
@@ -28,13 +33,12 @@ fn serve(config: Config) -> Result<ExitCode, String> {
     let limit = config.max_connections;
     let mut server = Server::bind(config).map_err(|error| error.to_string())?;
     let address = server.address();
-    // Whoever started it may not be reading; that is no reason not to serve.
-    let _ = writeln!(
-        std::io::stdout(),
-        "roomcast {} listens on http://{address}: action at /chatserver/connect, echo at /echo, probe at /health; \
-         rooms are ephemeral; up to {limit} connections",
-        env!("CARGO_PKG_VERSION")
-    );
+    let paths: Vec<&str> = DIALECTS.iter().map(|dialect| dialect.path()).collect();
+    print(&format!(
+        "roomcast {} listens on http://{address}: {}, /health; rooms are ephemeral; up to {limit} connections\n",
+        env!("CARGO_PKG_VERSION"),
+        paths.join(", ")
+    ));
     match server.run().map_err(|error| error.to_string())? {
         Ended::InOrder => Ok(ExitCode::SUCCESS),
         Ended::AtOnce => Ok(ExitCode::FAILURE),
@@ -42,10 +46,29 @@ fn serve(config: Config) -> Result<ExitCode, String> {
 }
 
 /// Only this program's own lines: tungstenite would log what people say to one another, control characters and all.
-fn start_log(level: log::LevelFilter) -> Result<(), String> {
-    let logger = simple_logger::SimpleLogger::new().with_level(log::LevelFilter::Off);
-    let logger = logger.with_module_level(env!("CARGO_CRATE_NAME"), level).with_utc_timestamps();
-    logger.init().map_err(|error| error.to_string())
+fn start_log(level: LevelFilter) -> Result<(), String> {
+    let logger = SimpleLogger::new().with_level(LevelFilter::Off).with_utc_timestamps();
+    let logger = logger.with_module_level(env!("CARGO_CRATE_NAME"), level);
+    log::set_max_level(level);
+    log::set_boxed_logger(Box::new(Log(logger))).map_err(|error| error.to_string())
+}
+
+/// The logger panics when standard error takes nothing (its reader is gone, the disk is full). Then the line is lost,
+/// and that is all.
+struct Log(SimpleLogger);
+
+impl log::Log for Log {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let _ = panic::catch_unwind(AssertUnwindSafe(|| self.0.log(record)));
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
 }
 
 /// The flags given, or nothing if help was asked for.
@@ -66,11 +89,17 @@ fn read_flags(mut arguments: lexopt::Parser) -> Result<Option<BTreeMap<String, S
     Ok(Some(flags))
 }
 
-/// Variables that are not UTF-8 can't be ours.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+fn environment() -> Result<BTreeMap<String, String>, String> {
+    let mut variables = BTreeMap::new();
+    // A name that is not UTF-8 can't be ours.
+    for (name, value) in std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))) {
+        match value.into_string() {
+            Ok(value) => drop(variables.insert(name, value)),
+            Err(_) if name.starts_with(PREFIX) => return Err(format!("{name}: the value is not UTF-8")),
+            Err(_) => {}
+        }
+    }
+    Ok(variables)
 }
 
 fn file() -> Result<BTreeMap<String, String>, String> {

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
 /// The rate that all connections are held to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rate {
@@ -13,7 +16,12 @@ impl Rate {
     /// `per_second` messages, and up to `burst` at once after a pause. A rate of 0 is none at all.
     pub fn new(per_second: u32, burst: u32) -> Option<Self> {
         let interval = Duration::from_secs(1).checked_div(per_second)?;
-        Some(Self { interval, burst: interval * burst.max(1) })
+        Some(Self { interval, burst: interval.saturating_mul(burst.max(1)) })
+    }
+
+    /// After how long a spent account is worth another look: not so late that it would be full before.
+    pub fn pause(&self) -> Duration {
+        self.burst.clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 }
 

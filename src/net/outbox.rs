@@ -17,6 +17,9 @@ const SLICES_PER_WRITE: usize = 64;
 /// larger one is given back.
 const KEPT_CAPACITY: usize = 4;
 
+/// What a slice costs besides its bytes, if nobody shares it: so that many small ones count for what they are.
+const SLICE_OVERHEAD_BYTES: usize = 48;
+
 /// Bytes that wait to be written.
 #[derive(Default)]
 pub struct Outbox {
@@ -34,9 +37,9 @@ impl Outbox {
         self.queue.push_back(slice);
     }
 
-    /// How many bytes are owed.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    /// What is owed, in bytes of memory at the most.
+    pub fn weight(&self) -> usize {
+        self.bytes + self.queue.len() * SLICE_OVERHEAD_BYTES
     }
 
     /// Whether nothing is owed.
@@ -148,7 +151,7 @@ mod tests {
         let mut outbox = outbox(&["abc", "def"]);
         let mut pipe = Pipe { taken: Vec::new(), allowed: vec![4] };
         assert!(!outbox.flush(&mut pipe).unwrap());
-        assert_eq!(outbox.bytes(), 2);
+        assert_eq!(outbox.bytes, 2);
         outbox.push(b"g"[..].into());
         pipe.allowed = vec![9];
         assert!(outbox.flush(&mut pipe).unwrap());
@@ -171,7 +174,7 @@ mod tests {
         let mut pipe = Pipe { taken: Vec::new(), allowed: vec![1] };
         assert!(!begun.flush(&mut pipe).unwrap());
         begun.forget_unsent();
-        assert_eq!(begun.bytes(), 2);
+        assert_eq!(begun.bytes, 2);
         let mut untouched = outbox(&["abc", "def"]);
         untouched.forget_unsent();
         assert!(untouched.is_empty());

@@ -80,7 +80,7 @@ impl HeadReader {
         }
         self.lines += 1;
         self.line_start = self.buffer.len();
-        if self.lines > limits.max_headers + 1 {
+        if self.lines - 1 > limits.max_headers {
             return Err(too_large("the request has too many headers"));
         }
         Ok(false)
@@ -205,9 +205,7 @@ impl Answer {
             write_header(wire, name, value.as_bytes());
         }
         write_header(wire, "content-length", self.body.len().to_string().as_bytes());
-        if !keep_alive {
-            write_header(wire, "connection", b"close");
-        }
+        write_header(wire, "connection", if keep_alive { b"keep-alive" } else { b"close" });
         wire.extend_from_slice(b"\r\n");
         if !is_head {
             wire.extend_from_slice(self.body.as_bytes());

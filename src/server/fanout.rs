@@ -15,13 +15,16 @@ pub(super) struct Fanout {
     pub(super) effects: Vec<Effect>,
     /// Where encoding happens, before the bytes are shared.
     wire: Vec<u8>,
-    /// References handed out in this turn.
-    pub(super) deliveries: usize,
+    /// What this turn has added to outboxes so far, in bytes of memory.
+    pub(super) spent: usize,
 }
 
+/// What handing a reference to an outbox costs.
+const REFERENCE_BYTES: usize = size_of::<Shared>();
+
 impl Fanout {
-    /// Carries out all effects, in their order. Call it before the hub is asked anything else: a room's audience is
-    /// whoever is in it now.
+    /// Carries out all effects, in their order. A room's audience is whoever is in it now, so it is called before the
+    /// hub is asked anything else; but when many depart at once, after all have.
     pub(super) fn deliver(&mut self, hub: &Hub, slots: &mut Slots) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
@@ -30,7 +33,6 @@ impl Fanout {
                     if let Some(dialect) = slots.dialect(to) {
                         let bytes = self.share(|wire| dialect.dialect().reply(&reply, wire));
                         slots.owe(to, bytes);
-                        self.deliveries += 1;
                     }
                 }
                 Effect::Tell { audience, event } => self.tell(audience, &event, hub, slots),
@@ -57,12 +59,13 @@ impl Fanout {
         let Some(dialect) = slots.dialect(slot) else { return };
         let bytes = encoded.get_or_encode(dialect, || self.share(|wire| dialect.dialect().event(event, wire)));
         slots.owe(slot, bytes);
-        self.deliveries += 1;
+        self.spent += REFERENCE_BYTES;
     }
 
     fn share(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Shared {
         self.wire.clear();
         write(&mut self.wire);
+        self.spent += self.wire.len() + REFERENCE_BYTES;
         Shared::from(&self.wire[..])
     }
 }

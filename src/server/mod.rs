@@ -42,13 +42,10 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// What one session may use of a turn: one read of the scratch buffer, and so many frames.
 const READ_SHARE_BYTES: usize = 64 * 1024;
 const READ_SHARE_FRAMES: usize = 64;
-/// Once so many references have been handed out, who is ready waits for the next turn: 16 bytes each, they are what a
-/// turn's memory grows by.
-const DELIVERIES_PER_TURN: usize = 1 << 20;
+/// Once outboxes have grown by so much, whoever is ready waits for the next turn. Departures are not counted.
+const GROWTH_PER_TURN_BYTES: usize = 16 << 20;
 /// Pings answered one by one in a turn; of further ones only the last (RFC 6455 section 5.5.3 allows that).
 const PONGS_PER_TURN: usize = 16;
-/// A connection that has spent its allowance is looked at again after so long.
-const THROTTLE: Duration = Duration::from_millis(50);
 
 /// What a slot may be waiting for. All deadlines of one kind are equally long.
 #[derive(Clone, Copy)]
@@ -61,12 +58,10 @@ enum Due {
     Pong,
     /// The other side's end of the close.
     Close,
-    /// The end of a pause for sending too much.
-    Throttle,
 }
 
 impl Due {
-    const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Pong, Self::Close, Self::Throttle];
+    const ALL: [Self; 4] = [Self::Handshake, Self::Ping, Self::Pong, Self::Close];
 }
 
 /// How the loop ended.
@@ -92,6 +87,8 @@ pub struct Server {
     fanout: Fanout,
     reader: Reader,
     deadlines: Deadlines<{ Due::ALL.len() }>,
+    /// Who has spent its allowance, until when. Apart, so that a pause puts off no ping.
+    pauses: Deadlines<1>,
     /// Serves every read of every connection.
     scratch: Vec<u8>,
     ping: Shared,
@@ -126,6 +123,7 @@ impl Server {
             fanout: Fanout::default(),
             reader: Reader::new(config.max_message),
             deadlines: Deadlines::default(),
+            pauses: Deadlines::default(),
             scratch: vec![0; READ_SHARE_BYTES],
             ping: Shared::from(websocket::PING),
             journal: Journal::default(),
@@ -184,7 +182,8 @@ impl Server {
                 Token(index) => {
                     let key = SlotKey::new(index);
                     let Some(slot) = self.slots.get(key) else { continue };
-                    slot.read_closed |= event.is_read_closed() || event.is_error();
+                    slot.has_failed |= event.is_error();
+                    slot.read_closed |= event.is_read_closed();
                     slot.readable |= event.is_readable() || slot.read_closed;
                     if event.is_writable() {
                         self.slots.touch(key);
@@ -205,7 +204,8 @@ impl Server {
             return Some(Duration::ZERO);
         }
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
-        let next = [self.deadlines.next(), retry_at, self.drain_until].into_iter().flatten().min()?;
+        let next = [self.deadlines.next(), self.pauses.next(), retry_at, self.drain_until];
+        let next = next.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -245,7 +245,9 @@ impl Server {
         });
         match made {
             Ok(key) => self.arm(key, Due::Handshake),
-            Err(error) => log::warn!("a connection was dropped at once: {error}"),
+            Err(error) => self.journal.stop_accepting(Shortage::Descriptors, now, || {
+                format!("can't keep a connection that was accepted: {error}")
+            }),
         }
     }
 
@@ -261,21 +263,42 @@ impl Server {
                     }
                     self.arm(key, Due::Pong);
                 }
-                Due::Pong => self.end(key, CloseReason::MissedPing),
+                Due::Pong => self.miss_pong(key),
                 Due::Close => self.lose(key, None),
-                Due::Throttle => self.end_throttle(key),
             }
+        }
+        while let Some((key, _)) = self.pauses.pop_due(self.now) {
+            self.end_pause(key);
         }
     }
 
-    fn end_throttle(&mut self, key: SlotKey) {
+    /// The answer to a ping is overdue. If the loop itself was late, it may have arrived: one look before the end.
+    fn miss_pong(&mut self, key: SlotKey) {
+        self.receive(key);
+        self.slots.queue(key);
+        if self.slots.get(key).is_some_and(|slot| slot.awaits_pong) {
+            self.end(key, CloseReason::MissedPing);
+        }
+    }
+
+    /// Leaves the socket alone for a while, so that TCP itself slows the sender down.
+    fn pause(&mut self, key: SlotKey, rate: Rate) {
+        if let Some(slot) = self.slots.get(key) {
+            slot.is_throttled = true;
+            self.pauses.arm(key, 0, self.now + rate.pause());
+        }
+    }
+
+    fn end_pause(&mut self, key: SlotKey) {
         let (Some(slot), Some(rate)) = (self.slots.get(key), self.rate) else { return };
+        if !slot.is_throttled {
+            return;
+        }
         if slot.allowance.is_exhausted(rate, self.now) {
-            self.arm(key, Due::Throttle);
+            self.pause(key, rate);
         } else {
             slot.is_throttled = false;
             self.slots.queue(key);
-            self.arm(key, Due::Ping);
         }
     }
 
@@ -301,7 +324,7 @@ impl Server {
             }
             match &mut slot.stage {
                 // What counts is what is left when the socket has taken all it could: a large batch is no offence.
-                Stage::Head(_) | Stage::Open { .. } if slot.outbox.bytes() > self.config.outbox => {
+                Stage::Head(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox => {
                     self.end(key, CloseReason::SlowReader);
                 }
                 Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
@@ -316,7 +339,12 @@ impl Server {
 
     /// Frees the slots of those who are gone. Only here, so that no event of this turn meets a new tenant.
     fn reap(&mut self) {
-        let freed = self.slots.reap(self.poll.registry(), |key| self.deadlines.disarm(key));
+        // Those who were lost while flushing; whoever is told of it is flushed in the next turn, which is due at once.
+        self.depart();
+        let freed = self.slots.reap(self.poll.registry(), |key| {
+            self.deadlines.disarm(key);
+            self.pauses.disarm(key);
+        });
         if freed > 0
             && let Some(listener) = &mut self.listener
             && (self.is_full || listener.is_exhausted())
@@ -335,14 +363,13 @@ impl Server {
             Due::Ping => self.config.ping,
             Due::Pong => self.config.pong,
             Due::Close => self.config.drain,
-            Due::Throttle => THROTTLE,
         };
         self.deadlines.arm(key, due as usize, self.now + after);
     }
 
     /// Ends a connection from our side: says why, where a frame can, and closes once that has gone out.
     fn end(&mut self, key: SlotKey, reason: CloseReason) {
-        let Some(slot) = self.slots.get(key) else { return };
+        let Some(slot) = self.slots.get(key).filter(|slot| slot.is_live()) else { return };
         self.journal.note(reason, self.now, || slot.socket.peer());
         if reason == CloseReason::SlowReader {
             slot.outbox.forget_unsent();
@@ -361,8 +388,9 @@ impl Server {
         self.arm(key, Due::Close);
     }
 
-    /// The connection can neither be read nor written any more.
+    /// The connection can neither be read nor written any more, so nothing is due for it either.
     fn lose(&mut self, key: SlotKey, reason: Option<CloseReason>) {
+        self.deadlines.disarm(key);
         if let (Some(reason), Some(slot)) = (reason, self.slots.get(key)) {
             self.journal.note(reason, self.now, || slot.socket.peer());
         }

@@ -6,7 +6,7 @@ use http::{Method, Request, StatusCode};
 
 use super::route::{Route, route};
 use super::slot::Stage;
-use super::{DELIVERIES_PER_TURN, Due, PONGS_PER_TURN, READ_SHARE_FRAMES, Server};
+use super::{Due, GROWTH_PER_TURN_BYTES, PONGS_PER_TURN, READ_SHARE_FRAMES, Server};
 use crate::dialect::{Decoded, DialectKey};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
@@ -18,19 +18,28 @@ use crate::proto::websocket::{Fault, Incoming, Inlet};
 impl Server {
     /// Gives each ready slot its share of the turn.
     pub(super) fn read(&mut self) {
-        self.fanout.deliveries = 0;
+        self.fanout.spent = 0;
         let ready = self.slots.take_ready();
-        for &key in &ready {
-            if self.fanout.deliveries < DELIVERIES_PER_TURN {
-                self.receive(key);
-            }
+        let mut served = 0;
+        while served < ready.len() && self.fanout.spent < GROWTH_PER_TURN_BYTES {
+            self.receive(ready[served]);
+            served += 1;
+        }
+        // Whoever got nothing this time is the first of the next.
+        for &key in ready[served..].iter().chain(&ready[..served]) {
             self.slots.queue(key);
         }
         self.slots.return_ready(ready);
     }
 
-    fn receive(&mut self, key: SlotKey) {
+    pub(super) fn receive(&mut self, key: SlotKey) {
         let Some(slot) = self.slots.get(key) else { return };
+        if matches!(slot.stage, Stage::Gone) {
+            return;
+        }
+        if slot.has_failed {
+            return self.lose(key, Some(CloseReason::Peer));
+        }
         let mut scratch = mem::take(&mut self.scratch);
         let received = if slot.has_backlog { Ok(Received::Bytes(0)) } else { slot.receive(&mut scratch) };
         match received {
@@ -175,7 +184,9 @@ impl Server {
         for frames in 0.. {
             let Some(slot) = self.slots.get(key).filter(|slot| slot.dialect().is_some()) else { break };
             let is_spent = self.rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, self.now));
-            if frames == READ_SHARE_FRAMES || is_spent {
+            // Whoever asks for more than its outbox holds has to wait until that has gone out.
+            let is_full = slot.outbox.weight() > self.config.outbox;
+            if frames == READ_SHARE_FRAMES || is_spent || is_full {
                 has_backlog = !input.is_empty();
                 break;
             }
@@ -207,16 +218,13 @@ impl Server {
         }
     }
 
-    /// The share or the allowance was used up. In the second case the socket is left alone for a while, so that TCP
-    /// itself slows the sender down.
+    /// The share or the allowance was used up.
     fn note_backlog(&mut self, key: SlotKey, has_backlog: bool) {
         let (now, rate) = (self.now, self.rate);
         let Some(slot) = self.slots.get(key).filter(|slot| slot.dialect().is_some()) else { return };
         slot.has_backlog = has_backlog;
-        if rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, now)) {
-            slot.is_throttled = true;
-            slot.awaits_pong = false;
-            self.arm(key, Due::Throttle);
+        if let Some(rate) = rate.filter(|&rate| slot.allowance.is_exhausted(rate, now)) {
+            self.pause(key, rate);
         }
     }
 
@@ -237,7 +245,10 @@ impl Server {
             incoming => {
                 let Some(message) = incoming.message() else { return };
                 match dialect.dialect().decode(message, &self.limits) {
-                    Decoded::Answer(wire) => self.slots.owe(key, Shared::from(wire)),
+                    Decoded::Answer(wire) => {
+                        self.fanout.spent += wire.len();
+                        self.slots.owe(key, Shared::from(wire));
+                    }
                     Decoded::Request(request) => self.hub.apply(key, request, &mut self.fanout.effects),
                     Decoded::Refused(refusal) => self.hub.refuse(key, refusal, &mut self.fanout.effects),
                 }

@@ -9,7 +9,7 @@
 //! | `Closing` | the outbox is empty | sending is finished; what still comes is read and thrown away |
 //! | `Closing` | the other side has finished too, or too late | `Gone` |
 //! | any | the socket fails | `Gone` |
-//! | `Gone` | the end of the turn | the slot is free |
+//! | `Gone` | the end of the turn | the slot is free; nothing else leads out |
 
 use std::collections::VecDeque;
 use std::io;
@@ -49,6 +49,8 @@ pub(super) struct Slot {
     pub(super) read_closed: bool,
     /// The other side has finished sending, and we have read to that end.
     pub(super) peer_finished: bool,
+    /// The connection was reset: whatever it waits for, it is lost.
+    pub(super) has_failed: bool,
     /// Whole frames lie unread in the inlet, because the connection had used up its share of a turn.
     pub(super) has_backlog: bool,
     /// The allowance is spent: nothing is read until the deadline.
@@ -69,6 +71,7 @@ impl Slot {
             readable: false,
             read_closed: false,
             peer_finished: false,
+            has_failed: false,
             has_backlog: false,
             is_throttled: false,
             awaits_pong: false,
@@ -79,6 +82,11 @@ impl Slot {
 
     pub(super) fn dialect(&self) -> Option<DialectKey> {
         if let Stage::Open { dialect, .. } = &self.stage { Some(*dialect) } else { None }
+    }
+
+    /// Whether it can still be talked to: neither closing nor gone.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.stage, Stage::Head(_) | Stage::Open { .. })
     }
 
     /// Whether its session is (or is about to be) known to the hub.
@@ -97,7 +105,7 @@ impl Slot {
     }
 
     fn wants_turn(&self) -> bool {
-        (self.readable || self.has_backlog) && !self.is_throttled && !matches!(self.stage, Stage::Gone)
+        self.has_failed || ((self.readable || self.has_backlog) && !self.is_throttled)
     }
 }
 
@@ -144,7 +152,7 @@ impl Slots {
     /// Adds finished bytes to what is owed to an open connection. To one that is closing nothing is owed any more.
     pub(super) fn owe(&mut self, key: SlotKey, bytes: Shared) {
         let Some(slot) = self.slab.get_mut(key.index()) else { return };
-        if !matches!(slot.stage, Stage::Closing { .. } | Stage::Gone) {
+        if slot.is_live() {
             slot.outbox.push(bytes);
             self.touch(key);
         }
@@ -172,6 +180,7 @@ impl Slots {
     /// Puts the slot on the ready list if there is something to read in it.
     pub(super) fn queue(&mut self, key: SlotKey) {
         if let Some(slot) = self.slab.get_mut(key.index())
+            && !matches!(slot.stage, Stage::Gone)
             && slot.wants_turn()
             && !slot.is_queued
         {
@@ -204,16 +213,15 @@ impl Slots {
         !(self.ready.is_empty() && self.departed.is_empty() && self.touched.is_empty())
     }
 
-    /// Ends the dialect's part of the connection: what is owed goes out, then the socket closes.
+    /// Ends the dialect's part of a live connection: what is owed goes out, then the socket closes.
     pub(super) fn begin_closing(&mut self, key: SlotKey) {
         self.depart(key);
-        if let Some(slot) = self.slab.get_mut(key.index()) {
-            slot.stage = Stage::Closing { finished: false };
-            slot.has_backlog = false;
-            slot.is_throttled = false;
-            // What is still to come is thrown away as it arrives, including what has arrived already.
-            slot.readable = true;
-        }
+        let Some(slot) = self.slab.get_mut(key.index()).filter(|slot| slot.is_live()) else { return };
+        slot.stage = Stage::Closing { finished: false };
+        slot.has_backlog = false;
+        slot.is_throttled = false;
+        // What is still to come is thrown away as it arrives, including what has arrived already.
+        slot.readable = true;
         self.touch(key);
         self.queue(key);
     }
@@ -243,10 +251,7 @@ impl Slots {
 
     /// Frees the slots of those who are gone. Yields each key while its new tenant is still impossible.
     pub(super) fn reap(&mut self, registry: &Registry, mut freed: impl FnMut(SlotKey)) -> usize {
-        // Whoever was lost while flushing departs in the next turn: the slot must not be free before.
-        if !self.departed.is_empty() {
-            return 0;
-        }
+        debug_assert!(self.departed.is_empty(), "the hub still knows a slot that is about to be free");
         let count = self.gone.len();
         for key in self.gone.drain(..) {
             self.slab.remove(key.index()).socket.deregister(registry);

@@ -39,7 +39,8 @@ Talks to a chat server from a terminal, or from a script by its standard input a
                       giving up (default 30); a terminal keeps trying
   -h, --help          show this
 
-Once connected, /help shows what can be typed.";
+Once connected, /help shows what can be typed.
+";
 
 /// How long somebody who quits at a terminal waits for the server's goodbye.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
@@ -47,7 +48,7 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 /// Runs `roomcast chat` with the arguments that follow it, until its user is done. The error is one sentence.
 pub(super) fn run(arguments: lexopt::Parser) -> Result<(), String> {
     let Some(Options { address, patience }) = Options::parse(arguments).map_err(|wrong| wrong.to_string())? else {
-        println!("{USAGE}");
+        super::print(USAGE);
         return Ok(());
     };
     let ended = if io::stdin().is_terminal()

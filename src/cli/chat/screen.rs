@@ -84,7 +84,7 @@ pub(super) fn escaped(text: &str) -> String {
 
 /// Line and paragraph separators, and the marks that embed, override or isolate a direction.
 fn is_layout(letter: char) -> bool {
-    matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -275,22 +275,22 @@ fn origins(text: &str) -> Result<Origins, String> {
     Ok(origins)
 }
 
-fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
+pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "is not a whole number in range".into())
 }
 
-fn at_least_one<T: PartialEq + From<u8>>(value: T) -> Result<T, String> {
+pub(crate) fn at_least_one<T: PartialEq + From<u8>>(value: T) -> Result<T, String> {
     if value == T::from(0) { Err("must be at least 1".into()) } else { Ok(value) }
 }
 
-fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)];
     scaled(text, &units)
         .and_then(|bytes| usize::try_from(bytes).ok())
         .ok_or_else(|| "is not a size such as 65536, 64KiB or 1MiB".into())
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("", 1_000)];
     let milliseconds = scaled(text, &units).filter(|&ms| (1..=MAX_DURATION_MS).contains(&ms));
     milliseconds.map(Duration::from_millis).ok_or_else(|| "is not a time such as 25s, 500ms or 2m".into())

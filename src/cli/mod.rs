@@ -1,5 +1,7 @@
 //! The binary's subcommands. Each returns one sentence when it fails, and this module prints it.
 
+mod address;
+mod bench;
 mod chat;
 mod serve;
 
@@ -14,6 +16,7 @@ usage: roomcast COMMAND [OPTION …]
 
   serve        run the server
   chat [URL]   talk, from a terminal
+  bench [URL]  put load on a server, and measure it
 
 `roomcast COMMAND --help` tells more. `roomcast --version` prints the version.
 ";
@@ -42,6 +45,7 @@ fn dispatch(mut arguments: lexopt::Parser) -> Result<ExitCode, String> {
     match wish {
         Some(Value(command)) if command == "serve" => serve::run(arguments),
         Some(Value(command)) if command == "chat" => chat::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Value(command)) if command == "bench" => bench::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Long("help") | Short('h')) => {
             print(HELP);
             Ok(ExitCode::SUCCESS)

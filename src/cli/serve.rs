@@ -113,7 +113,7 @@ fn file() -> Result<BTreeMap<String, String>, String> {
 }
 
 /// Raises the soft limit of open files to the hard one, and tells how many connections that leaves room for.
-fn raise_descriptor_limit() -> usize {
+pub(super) fn raise_descriptor_limit() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
     let limit = if raised { maximum } else { current };

@@ -21,9 +21,9 @@ use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, WebSocket};
 
-use super::address::Address;
 use super::command::{Conversation, HELP, Request, Typed};
 use super::screen::Screen;
+use crate::cli::address::Address;
 
 const SOCKET: Token = Token(0);
 const INPUT: Token = Token(1);

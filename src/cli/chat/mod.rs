@@ -2,14 +2,13 @@
 //! dialect as any client would and knows nothing of the server's code.
 //!
 //! The command line calls [`run`]. This file reads the keyboard; `link` has the socket, `command` the words of
-//! both sides, `address` the URL, `screen` what is shown and where. Two ways of use:
+//! both sides, `screen` what is shown and where. Two ways of use:
 //!
 //! * At a terminal: line editing with a history that is gone at the end. Text that arrives is shown above the line
 //!   being typed. One's own messages are not shown again, since the typed line stays in sight.
 //! * In a pipe: what the server sends goes to stdout, one line each, one's own messages included; what happens to the
 //!   connection goes to stderr. Lines are read only as fast as the server answers, and wait while there is no connection.
 
-mod address;
 mod command;
 mod link;
 mod screen;
@@ -23,10 +22,10 @@ use lexopt::prelude::*;
 use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor, ExternalPrinter};
 
-use self::address::Address;
 use self::command::Typed;
 use self::link::{Input, Link};
 use self::screen::Screen;
+use super::address::{self, ACTION_PATH, Address};
 
 const USAGE: &str = "\
 usage: roomcast chat [--patience SECONDS] [URL]
@@ -75,7 +74,7 @@ impl Options {
         let mut patience = 30;
         while let Some(argument) = arguments.next()? {
             match argument {
-                Value(url) if address.is_none() => address = Some(Address::parse(&url.string()?)?),
+                Value(url) if address.is_none() => address = Some(Address::parse(&url.string()?, ACTION_PATH)?),
                 Long("patience") => patience = arguments.value()?.parse::<u32>()?,
                 Short('h') | Long("help") => return Ok(None),
                 other => return Err(other.unexpected()),
@@ -83,7 +82,7 @@ impl Options {
         }
         let address = match address {
             Some(address) => address,
-            None => Address::parse(address::DEFAULT)?,
+            None => Address::parse(address::DEFAULT, ACTION_PATH)?,
         };
         Ok(Some(Self { address, patience: Duration::from_secs(patience.into()) }))
     }

@@ -10,7 +10,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 pub(super) const DEFAULT: &str = "ws://127.0.0.1:8000";
 
 /// The action dialect's place on a server.
-const PATH: &str = "/chatserver/connect";
+pub(super) const ACTION_PATH: &str = "/chatserver/connect";
 
 /// A server that can be dialled, and what to ask it for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,8 +24,8 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Reads `ws://HOST[:PORT][/PATH]`, also without the `ws://`.
-    pub(super) fn parse(url: &str) -> Result<Self, String> {
+    /// Reads `ws://HOST[:PORT][/PATH]`, also without the `ws://`; `path` is for a URL that has none.
+    pub(super) fn parse(url: &str, path: &'static str) -> Result<Self, String> {
         let rest = match url.split_once("://") {
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("ws") => rest,
             Some((scheme, _)) if scheme.eq_ignore_ascii_case("wss") => {
@@ -48,7 +48,7 @@ impl Address {
         let uri = Uri::builder()
             .scheme(Scheme::try_from("ws").map_err(|wrong| wrong.to_string())?)
             .authority(authority)
-            .path_and_query(target.unwrap_or_else(|| PathAndQuery::from_static(PATH)))
+            .path_and_query(target.unwrap_or_else(|| PathAndQuery::from_static(path)))
             .build()
             .map_err(|wrong| format!("not a URL: {wrong}"))?;
         Ok(Self { uri, host, port })
@@ -89,9 +89,10 @@ mod tests {
         ];
         for (url, uri, host, port) in cases {
             let expected = Address { uri: uri.parse().unwrap(), host: host.into(), port };
-            assert_eq!(Address::parse(url), Ok(expected), "{url}");
+            assert_eq!(Address::parse(url, ACTION_PATH), Ok(expected), "{url}");
         }
-        assert_eq!(Address::parse("[::1]:8000").unwrap().to_string(), "[::1]:8000");
+        assert_eq!(Address::parse("[::1]:8000", ACTION_PATH).unwrap().to_string(), "[::1]:8000");
+        assert_eq!(Address::parse("a/", "/echo").unwrap().uri, "ws://a/echo");
     }
 
     #[test]
@@ -114,9 +115,9 @@ mod tests {
             "://secret",
         ];
         for url in cases {
-            let sentence = Address::parse(url).expect_err(url);
+            let sentence = Address::parse(url, ACTION_PATH).expect_err(url);
             assert!(!sentence.contains("secret"), "{url}: {sentence}");
         }
-        assert!(Address::parse("wss://a").unwrap_err().starts_with("wss:// is not supported"));
+        assert!(Address::parse("wss://a", ACTION_PATH).unwrap_err().starts_with("wss:// is not supported"));
     }
 }

@@ -32,13 +32,14 @@ fn push_and_flush(criterion: &mut Criterion) {
     for frames in [1, 4, 16, 64, 256] {
         let mut outbox = Outbox::default();
         let mut sink = Sink(0);
+        let mut scratch = Vec::new();
         group.throughput(Throughput::Elements(frames));
         group.bench_function(format!("{frames} frames"), |bencher| {
             bencher.iter(|| {
                 for _ in 0..frames {
                     outbox.push(Shared::clone(&frame));
                 }
-                outbox.flush(&mut sink)
+                outbox.flush(&mut sink, &mut scratch)
             });
         });
     }
@@ -54,9 +55,13 @@ fn a_crowd(criterion: &mut Criterion) {
             bencher.iter_batched_ref(
                 || std::iter::repeat_with(Outbox::default).take(count).collect::<Vec<_>>(),
                 |outboxes| {
-                    let mut sink = Sink(0);
+                    let (mut sink, mut scratch) = (Sink(0), Vec::new());
                     outboxes.iter_mut().for_each(|outbox| outbox.push(Shared::clone(&frame)));
-                    outboxes.iter_mut().map(|outbox| outbox.flush(&mut sink)).filter(Result::is_ok).count()
+                    outboxes
+                        .iter_mut()
+                        .map(|outbox| outbox.flush(&mut sink, &mut scratch))
+                        .filter(Result::is_ok)
+                        .count()
                 },
                 BatchSize::LargeInput,
             );

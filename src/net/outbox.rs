@@ -13,6 +13,14 @@ pub type Shared = Rc<[u8]>;
 /// How many slices one vectored write takes.
 const SLICES_PER_WRITE: usize = 64;
 
+/// From so many slices on, small ones are copied together and written as one: for the kernel each slice is a piece of
+/// its own. 160 frames of 130 bytes cost half as much this way (measured; at 16 there is no difference).
+const GATHER_FROM_SLICES: usize = 17;
+/// What is small: beyond it a copy for each member costs more than the slices do.
+const GATHER_MEAN_BYTES: usize = 2 * 1024;
+/// How much is gathered for one write.
+const GATHER_BYTES: usize = 256 * 1024;
+
 /// An empty queue keeps room for this many slices, so that a connection in a steady conversation allocates nothing; a
 /// larger one is given back.
 const KEPT_CAPACITY: usize = 4;
@@ -56,10 +64,17 @@ impl Outbox {
     }
 
     /// Writes until nothing is owed or the writer would block; a partial write is remembered. Tells whether nothing
-    /// is owed any more. Errors other than would-block are the writer's.
-    pub fn flush(&mut self, writer: &mut impl Write) -> io::Result<bool> {
+    /// is owed any more. Errors other than would-block are the writer's. `scratch` is for gathering, and shared by all.
+    pub fn flush(&mut self, writer: &mut impl Write, scratch: &mut Vec<u8>) -> io::Result<bool> {
         while !self.is_empty() {
-            match self.write_once(writer) {
+            let is_small = self.bytes < self.queue.len() * GATHER_MEAN_BYTES;
+            let written = if is_small && self.queue.len() >= GATHER_FROM_SLICES {
+                self.gather(scratch);
+                writer.write(scratch)
+            } else {
+                self.write_slices(writer)
+            };
+            match written {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => self.advance(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -70,7 +85,19 @@ impl Outbox {
         Ok(true)
     }
 
-    fn write_once(&self, writer: &mut impl Write) -> io::Result<usize> {
+    fn gather(&self, scratch: &mut Vec<u8>) {
+        scratch.clear();
+        let mut skip = self.written;
+        for slice in &self.queue {
+            scratch.extend_from_slice(&slice[skip..]);
+            skip = 0;
+            if scratch.len() >= GATHER_BYTES {
+                break;
+            }
+        }
+    }
+
+    fn write_slices(&self, writer: &mut impl Write) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let mut count = 0;
         for (slice, shared) in slices.iter_mut().zip(&self.queue) {
@@ -139,7 +166,7 @@ mod tests {
             for second in 1..=9 {
                 let mut outbox = outbox(&["abc", "d", "efghi"]);
                 let mut pipe = Pipe { taken: Vec::new(), allowed: vec![9, second, first] };
-                assert!(outbox.flush(&mut pipe).unwrap());
+                assert!(outbox.flush(&mut pipe, &mut Vec::new()).unwrap());
                 assert_eq!(pipe.taken, b"abcdefghi", "{first} {second}");
                 assert!(outbox.is_empty());
             }
@@ -150,11 +177,11 @@ mod tests {
     fn a_blocked_writer_keeps_its_place() {
         let mut outbox = outbox(&["abc", "def"]);
         let mut pipe = Pipe { taken: Vec::new(), allowed: vec![4] };
-        assert!(!outbox.flush(&mut pipe).unwrap());
+        assert!(!outbox.flush(&mut pipe, &mut Vec::new()).unwrap());
         assert_eq!(outbox.bytes, 2);
         outbox.push(b"g"[..].into());
         pipe.allowed = vec![9];
-        assert!(outbox.flush(&mut pipe).unwrap());
+        assert!(outbox.flush(&mut pipe, &mut Vec::new()).unwrap());
         assert_eq!(pipe.taken, b"abcdefg");
     }
 
@@ -162,17 +189,30 @@ mod tests {
     fn more_slices_than_one_write_takes_go_out_in_order() {
         let slices: Vec<String> = (0..200).map(|n| format!("{n},")).collect();
         let mut outbox = outbox(&slices.iter().map(String::as_str).collect::<Vec<_>>());
-        let mut pipe = Pipe { taken: Vec::new(), allowed: vec![usize::MAX; 4] };
-        assert!(outbox.flush(&mut pipe).unwrap());
+        // In writes of every size, so that the gathering begins anew inside a slice.
+        let mut pipe = Pipe { taken: Vec::new(), allowed: (1..60).collect() };
+        while !outbox.flush(&mut pipe, &mut Vec::new()).unwrap() {
+            pipe.allowed = vec![usize::MAX; 4];
+        }
         assert_eq!(pipe.taken, slices.concat().as_bytes());
         assert!(outbox.queue.capacity() <= KEPT_CAPACITY);
+    }
+
+    #[test]
+    fn large_slices_are_not_gathered() {
+        let large = "x".repeat(3_000);
+        let mut outbox = outbox(&vec![large.as_str(); 20]);
+        let mut scratch = Vec::new();
+        let mut pipe = Pipe { taken: Vec::new(), allowed: vec![usize::MAX] };
+        assert!(outbox.flush(&mut pipe, &mut scratch).unwrap());
+        assert_eq!((pipe.taken.len(), scratch.capacity()), (60_000, 0));
     }
 
     #[test]
     fn what_has_begun_to_go_out_is_not_forgotten() {
         let mut begun = outbox(&["abc", "def"]);
         let mut pipe = Pipe { taken: Vec::new(), allowed: vec![1] };
-        assert!(!begun.flush(&mut pipe).unwrap());
+        assert!(!begun.flush(&mut pipe, &mut Vec::new()).unwrap());
         begun.forget_unsent();
         assert_eq!(begun.bytes, 2);
         let mut untouched = outbox(&["abc", "def"]);

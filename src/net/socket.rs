@@ -49,8 +49,14 @@ impl Socket {
     }
 
     /// Writes what it can of `outbox`, and asks for writability only while there is a rest.
-    pub fn flush(&mut self, outbox: &mut Outbox, registry: &Registry, token: Token) -> io::Result<()> {
-        let waits = !outbox.flush(&mut self.stream)?;
+    pub fn flush(
+        &mut self,
+        outbox: &mut Outbox,
+        scratch: &mut Vec<u8>,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<()> {
+        let waits = !outbox.flush(&mut self.stream, scratch)?;
         if waits != self.waits_to_write {
             let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             registry.reregister(&mut self.stream, token, interest)?;

@@ -91,6 +91,8 @@ pub struct Server {
     pauses: Deadlines<1>,
     /// Serves every read of every connection.
     scratch: Vec<u8>,
+    /// Serves every write of many small frames.
+    gathered: Vec<u8>,
     ping: Shared,
     journal: Journal,
     config: Config,
@@ -125,6 +127,7 @@ impl Server {
             deadlines: Deadlines::default(),
             pauses: Deadlines::default(),
             scratch: vec![0; READ_SHARE_BYTES],
+            gathered: Vec::new(),
             ping: Shared::from(websocket::PING),
             journal: Journal::default(),
             head_limits: HeadLimits { max_bytes: config.max_head, max_headers: config.max_headers },
@@ -318,7 +321,8 @@ impl Server {
             if matches!(slot.stage, Stage::Gone) {
                 continue;
             }
-            if slot.socket.flush(&mut slot.outbox, self.poll.registry(), Token(key.index())).is_err() {
+            let token = Token(key.index());
+            if slot.socket.flush(&mut slot.outbox, &mut self.gathered, self.poll.registry(), token).is_err() {
                 self.lose(key, Some(CloseReason::Peer));
                 continue;
             }

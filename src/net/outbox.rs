@@ -14,7 +14,7 @@ pub type Shared = Rc<[u8]>;
 const SLICES_PER_WRITE: usize = 64;
 
 /// From so many slices on, small ones are copied together and written as one: for the kernel each slice is a piece of
-/// its own. 160 frames of 130 bytes cost half as much this way (measured; at 16 there is no difference).
+/// its own. 160 frames of 130 bytes to each of 1,000 members cost 0.53 to 0.62 of what they did as slices.
 const GATHER_FROM_SLICES: usize = 17;
 /// What is small: beyond it a copy for each member costs more than the slices do.
 const GATHER_MEAN_BYTES: usize = 2 * 1024;

@@ -60,7 +60,7 @@ fn read_frame(criterion: &mut Criterion) {
             frame = vec![0x81, 0x80 | size as u8, 1, 2, 3, 4];
         }
         frame.extend((0..size).map(|place| b'x' ^ [1, 2, 3, 4][place % 4]));
-        let (mut reader, mut inlet) = (Reader::new(65_536), Inlet::default());
+        let (reader, mut inlet) = (Reader::new(65_536), Inlet::default());
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(format!("{size} bytes"), |bencher| {
             bencher.iter(|| reader.next(&mut black_box(&frame[..]), &mut inlet));

@@ -192,7 +192,7 @@ fn what_is_wrong_is_said_and_the_connection_stays() {
         ("hello", "a message must be a JSON object"),
         ("[]", "a message must be a JSON object"),
         (r#"{"action":"join","room":"\ud83d"}"#, "a message must be a JSON object"),
-        (&deep, "a message must be a JSON object"),
+        (&deep, "action must be a string"),
         (r#"{"action":1e999999}"#, "a message must be a JSON object"),
         (r#"{"action":18446744073709551616}"#, "action must be a string"),
         (&many_keys, "action is missing"),

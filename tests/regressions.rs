@@ -142,7 +142,7 @@ fn drain_until(readers: Vec<TcpStream>, stop: &AtomicBool) {
 /// Pongs that had arrived while the loop stood still were not looked at before their deadline was.
 #[test]
 fn a_stall_is_not_held_against_those_who_answered() {
-    let server = Server::start(&["--ping", "500ms", "--pong", "500ms"]);
+    let server = Server::start(&["--ping", "500ms", "--pong", "2s"]);
     let mut clients: Vec<TcpStream> = (0..1_500).map(|_| raw_websocket(&server, ECHO)).collect();
     for client in &mut clients {
         assert_eq!(read_frame(client).unwrap().0, common::PING);
@@ -151,7 +151,7 @@ fn a_stall_is_not_held_against_those_who_answered() {
         for client in &mut clients {
             client.write_all(&frame(0x8a, b"")).unwrap();
         }
-        std::thread::sleep(Duration::from_millis(700));
+        std::thread::sleep(Duration::from_millis(2_200));
     });
     for client in &mut clients {
         let (opcode, payload) = read_frame(client).unwrap();

@@ -39,7 +39,7 @@ fn push_and_flush(criterion: &mut Criterion) {
                 for _ in 0..frames {
                     outbox.push(Shared::clone(&frame));
                 }
-                outbox.flush(&mut sink, &mut scratch)
+                outbox.flush(None, &mut sink, &mut scratch)
             });
         });
     }
@@ -56,10 +56,9 @@ fn a_crowd(criterion: &mut Criterion) {
                 || std::iter::repeat_with(Outbox::default).take(count).collect::<Vec<_>>(),
                 |outboxes| {
                     let (mut sink, mut scratch) = (Sink(0), Vec::new());
-                    outboxes.iter_mut().for_each(|outbox| outbox.push(Shared::clone(&frame)));
                     outboxes
                         .iter_mut()
-                        .map(|outbox| outbox.flush(&mut sink, &mut scratch))
+                        .map(|outbox| outbox.flush(Some(Shared::clone(&frame)), &mut sink, &mut scratch))
                         .filter(Result::is_ok)
                         .count()
                 },

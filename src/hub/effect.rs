@@ -24,7 +24,8 @@ pub enum Effect {
     },
 }
 
-/// Who is told of an event. Rooms are resolved when the effect is carried out, which is before the next request.
+/// Who is told of an event. A room's members are those who are in it when the effect is carried out, which is before
+/// the next request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Audience {
     /// The members of a room.
@@ -119,6 +120,17 @@ pub enum Event {
         /// What.
         text: Rc<str>,
     },
+}
+
+impl Event {
+    /// What it says, in bytes: about as much as it is on the wire, and in memory.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Joined { room, .. } | Self::Left { room, .. } => room.len(),
+            Self::RoomMessage { room, text, .. } => room.len() + text.len(),
+            Self::PrivateMessage { text, .. } => text.len(),
+        }
+    }
 }
 
 /// Why a request was refused. Each dialect says it in its own words, in one place.

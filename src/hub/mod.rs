@@ -101,6 +101,11 @@ impl Hub {
         self.rooms.get(room).map_or(&[], |room| &room.members)
     }
 
+    /// The room that the session in `slot` is in.
+    pub fn room_of(&self, slot: SlotKey) -> Option<RoomKey> {
+        self.session(slot)?.room
+    }
+
     /// How many sessions there are.
     pub fn session_count(&self) -> usize {
         self.slots.len()

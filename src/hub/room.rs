@@ -12,6 +12,13 @@ use crate::id::SlotKey;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct RoomKey(u32);
 
+impl RoomKey {
+    /// Small numbers, dense: fit for an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 pub(super) struct Room {
     name: Rc<str>,
     /// Counts the rooms ever opened: their order of age, which reused keys don't tell.
@@ -30,7 +37,7 @@ pub(super) struct Rooms {
 
 impl Rooms {
     pub(super) fn get(&self, key: RoomKey) -> Option<&Room> {
-        self.rooms.get(key.0 as usize)
+        self.rooms.get(key.index())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -43,7 +50,7 @@ impl Rooms {
 
     /// The room's name. `key` must come from [`Rooms::open`] or a living membership.
     pub(super) fn name(&self, key: RoomKey) -> Rc<str> {
-        Rc::clone(&self.rooms[key.0 as usize].name)
+        Rc::clone(&self.rooms[key.index()].name)
     }
 
     /// The room of that name, made if there is none. The caller puts somebody into it before anything else happens.
@@ -60,19 +67,19 @@ impl Rooms {
     }
 
     pub(super) fn add(&mut self, key: RoomKey, member: SlotKey) {
-        self.rooms[key.0 as usize].members.push(member);
+        self.rooms[key.index()].members.push(member);
     }
 
     /// Takes `member` out; a room that is empty then is gone. Tells whether somebody is left.
     pub(super) fn remove(&mut self, key: RoomKey, member: SlotKey) -> bool {
-        let members = &mut self.rooms[key.0 as usize].members;
+        let members = &mut self.rooms[key.index()].members;
         if let Some(position) = members.iter().position(|&m| m == member) {
             members.remove(position);
         }
         if !members.is_empty() {
             return true;
         }
-        let room = self.rooms.remove(key.0 as usize);
+        let room = self.rooms.remove(key.index());
         self.by_name.remove(&room.name);
         false
     }

@@ -41,6 +41,9 @@ pub struct Outbox {
 impl Outbox {
     /// Adds `slice` at the end.
     pub fn push(&mut self, slice: Shared) {
+        if slice.is_empty() {
+            return;
+        }
         self.bytes += slice.len();
         self.queue.push_back(slice);
     }
@@ -63,9 +66,19 @@ impl Outbox {
         self.queue.shrink_to(KEPT_CAPACITY);
     }
 
-    /// Writes until nothing is owed or the writer would block; a partial write is remembered. Tells whether nothing
-    /// is owed any more. Errors other than would-block are the writer's. `scratch` is for gathering, and shared by all.
-    pub fn flush(&mut self, writer: &mut impl Write, scratch: &mut Vec<u8>) -> io::Result<bool> {
+    /// Writes until nothing is owed or the writer would block; a partial write is remembered. `last` goes out behind
+    /// the rest; where nothing else is owed and the writer takes all of it, it never enters the queue. Tells whether
+    /// nothing is owed any more. Errors other than would-block are the writer's. `scratch` is for gathering, and
+    /// shared by all.
+    pub fn flush(&mut self, last: Option<Shared>, writer: &mut impl Write, scratch: &mut Vec<u8>) -> io::Result<bool> {
+        if let Some(slice) = last {
+            let sent = if self.is_empty() { attempt(writer.write(&slice))? } else { None };
+            if sent == Some(slice.len()) {
+                return Ok(true);
+            }
+            self.push(slice);
+            self.advance(sent.unwrap_or(0));
+        }
         while !self.is_empty() {
             let is_small = self.bytes < self.queue.len() * GATHER_MEAN_BYTES;
             let written = if is_small && self.queue.len() >= GATHER_FROM_SLICES {
@@ -74,13 +87,8 @@ impl Outbox {
             } else {
                 self.write_slices(writer)
             };
-            match written {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => self.advance(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+            let Some(count) = attempt(written)? else { return Ok(false) };
+            self.advance(count);
         }
         Ok(true)
     }
@@ -121,6 +129,17 @@ impl Outbox {
         if self.queue.is_empty() && self.queue.capacity() > KEPT_CAPACITY {
             self.queue = VecDeque::new();
         }
+    }
+}
+
+/// How much one write took; nothing if the writer would block.
+fn attempt(written: io::Result<usize>) -> io::Result<Option<usize>> {
+    match written {
+        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+        Ok(count) => Ok(Some(count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Some(0)),
+        Err(error) => Err(error),
     }
 }
 
@@ -166,7 +185,7 @@ mod tests {
             for second in 1..=9 {
                 let mut outbox = outbox(&["abc", "d", "efghi"]);
                 let mut pipe = Pipe { taken: Vec::new(), allowed: vec![9, second, first] };
-                assert!(outbox.flush(&mut pipe, &mut Vec::new()).unwrap());
+                assert!(outbox.flush(None, &mut pipe, &mut Vec::new()).unwrap());
                 assert_eq!(pipe.taken, b"abcdefghi", "{first} {second}");
                 assert!(outbox.is_empty());
             }
@@ -177,11 +196,11 @@ mod tests {
     fn a_blocked_writer_keeps_its_place() {
         let mut outbox = outbox(&["abc", "def"]);
         let mut pipe = Pipe { taken: Vec::new(), allowed: vec![4] };
-        assert!(!outbox.flush(&mut pipe, &mut Vec::new()).unwrap());
+        assert!(!outbox.flush(None, &mut pipe, &mut Vec::new()).unwrap());
         assert_eq!(outbox.bytes, 2);
         outbox.push(b"g"[..].into());
         pipe.allowed = vec![9];
-        assert!(outbox.flush(&mut pipe, &mut Vec::new()).unwrap());
+        assert!(outbox.flush(None, &mut pipe, &mut Vec::new()).unwrap());
         assert_eq!(pipe.taken, b"abcdefg");
     }
 
@@ -191,7 +210,7 @@ mod tests {
         let mut outbox = outbox(&slices.iter().map(String::as_str).collect::<Vec<_>>());
         // In writes of every size, so that the gathering begins anew inside a slice.
         let mut pipe = Pipe { taken: Vec::new(), allowed: (1..60).collect() };
-        while !outbox.flush(&mut pipe, &mut Vec::new()).unwrap() {
+        while !outbox.flush(None, &mut pipe, &mut Vec::new()).unwrap() {
             pipe.allowed = vec![usize::MAX; 4];
         }
         assert_eq!(pipe.taken, slices.concat().as_bytes());
@@ -204,7 +223,7 @@ mod tests {
         let mut outbox = outbox(&vec![large.as_str(); 20]);
         let mut scratch = Vec::new();
         let mut pipe = Pipe { taken: Vec::new(), allowed: vec![usize::MAX] };
-        assert!(outbox.flush(&mut pipe, &mut scratch).unwrap());
+        assert!(outbox.flush(None, &mut pipe, &mut scratch).unwrap());
         assert_eq!((pipe.taken.len(), scratch.capacity()), (60_000, 0));
     }
 
@@ -212,7 +231,7 @@ mod tests {
     fn what_has_begun_to_go_out_is_not_forgotten() {
         let mut begun = outbox(&["abc", "def"]);
         let mut pipe = Pipe { taken: Vec::new(), allowed: vec![1] };
-        assert!(!begun.flush(&mut pipe, &mut Vec::new()).unwrap());
+        assert!(!begun.flush(None, &mut pipe, &mut Vec::new()).unwrap());
         begun.forget_unsent();
         assert_eq!(begun.bytes, 2);
         let mut untouched = outbox(&["abc", "def"]);

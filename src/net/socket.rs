@@ -6,7 +6,7 @@ use std::net::{Shutdown, SocketAddr};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Shared};
 
 /// What one read brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,6 +22,9 @@ pub enum Received {
 /// A non-blocking connection, registered with the poll under its slot's token.
 pub struct Socket {
     stream: TcpStream,
+    /// The kernel's buffer was full at the last write, and it has not said since that there is room.
+    is_full: bool,
+    /// Writability is asked for.
     waits_to_write: bool,
 }
 
@@ -32,7 +35,7 @@ impl Socket {
         // Frames are gathered and written once a turn, so waiting for more to send would only add delay.
         stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE)?;
-        Ok(Self { stream, waits_to_write: false })
+        Ok(Self { stream, is_full: false, waits_to_write: false })
     }
 
     /// Reads once.
@@ -48,19 +51,30 @@ impl Socket {
         }
     }
 
-    /// Writes what it can of `outbox`, and asks for writability only while there is a rest.
+    /// The kernel takes bytes again.
+    pub fn may_write(&mut self) {
+        self.is_full = false;
+    }
+
+    /// Writes what it can of `outbox` and, behind it, `last`; asks for writability only while there is a rest. Until
+    /// that comes, it does not try again.
     pub fn flush(
         &mut self,
         outbox: &mut Outbox,
+        last: Option<Shared>,
         scratch: &mut Vec<u8>,
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        let waits = !outbox.flush(&mut self.stream, scratch)?;
-        if waits != self.waits_to_write {
-            let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        if self.is_full {
+            last.into_iter().for_each(|slice| outbox.push(slice));
+            return Ok(());
+        }
+        self.is_full = !outbox.flush(last, &mut self.stream, scratch)?;
+        if self.is_full != self.waits_to_write {
+            let interest = if self.is_full { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             registry.reregister(&mut self.stream, token, interest)?;
-            self.waits_to_write = waits;
+            self.waits_to_write = self.is_full;
         }
         Ok(())
     }

@@ -1,12 +1,19 @@
-//! From effects to bytes: each event is encoded once for each dialect that has a recipient, and every recipient's
-//! outbox gets a reference to the same bytes.
+//! From effects to bytes. What one slot is told is encoded and owed to it at once; what a room is told is noted as
+//! news, encoded once for each dialect that has a recipient, and handed over when the members are flushed.
 
-use crate::dialect::{DIALECTS, DialectKey};
-use crate::hub::{Audience, Effect, Event, Hub};
+use crate::dialect::DialectKey;
+use crate::hub::{Audience, Effect, Event, Hub, RoomKey};
 use crate::id::SlotKey;
 use crate::net::outbox::Shared;
 
+use super::news::News;
 use super::slot::Slots;
+
+/// After a burst no more room than this is kept for encoding.
+const KEPT_WIRE_BYTES: usize = 512 * 1024;
+
+/// What handing a reference to an outbox costs.
+const REFERENCE_BYTES: usize = size_of::<Shared>();
 
 /// Carries out the hub's effects. Keeps its buffers between calls.
 #[derive(Default)]
@@ -15,67 +22,111 @@ pub(super) struct Fanout {
     pub(super) effects: Vec<Effect>,
     /// Where encoding happens, before the bytes are shared.
     wire: Vec<u8>,
-    /// What this turn has added to outboxes so far, in bytes of memory.
+    news: News,
+    /// What this turn has added to memory so far, in bytes.
     pub(super) spent: usize,
 }
 
-/// What handing a reference to an outbox costs.
-const REFERENCE_BYTES: usize = size_of::<Shared>();
-
 impl Fanout {
-    /// Carries out all effects, in their order. A room's audience is whoever is in it now, so it is called before the
-    /// hub is asked anything else; but when many depart at once, after all have.
+    /// Carries out all effects, in their order.
     pub(super) fn deliver(&mut self, hub: &Hub, slots: &mut Slots) {
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
             match effect {
                 Effect::Reply { to, reply } => {
                     if let Some(dialect) = slots.dialect(to) {
-                        let bytes = self.share(|wire| dialect.dialect().reply(&reply, wire));
-                        slots.owe(to, bytes);
+                        let bytes = share(&mut self.wire, |wire| dialect.dialect().reply(&reply, wire));
+                        self.owe(to, bytes, hub, slots);
                     }
                 }
-                Effect::Tell { audience, event } => self.tell(audience, &event, hub, slots),
+                Effect::Tell { audience: Audience::Session(to), event } => {
+                    if let Some(dialect) = slots.dialect(to) {
+                        let bytes = share(&mut self.wire, |wire| dialect.dialect().event(&event, wire));
+                        self.owe(to, bytes, hub, slots);
+                    }
+                }
+                Effect::Tell { audience: Audience::Room { room, except }, event } => {
+                    self.tell(room, except, event, hub, slots);
+                }
             }
         }
         self.effects = effects;
     }
 
-    fn tell(&mut self, audience: Audience, event: &Event, hub: &Hub, slots: &mut Slots) {
-        let mut encoded = Encoded::default();
-        match audience {
-            Audience::Session(slot) => self.hand_to(slot, event, &mut encoded, slots),
-            Audience::Room { room, except } => {
-                for &member in hub.members(room) {
-                    if Some(member) != except {
-                        self.hand_to(member, event, &mut encoded, slots);
-                    }
-                }
-            }
+    /// Adds finished bytes to what is owed to an open connection, behind all that it has been told before.
+    pub(super) fn owe(&mut self, to: SlotKey, bytes: Shared, hub: &Hub, slots: &mut Slots) {
+        self.catch_up(to, hub, slots);
+        self.spent += bytes.len() + REFERENCE_BYTES;
+        slots.owe(to, bytes);
+    }
+
+    fn tell(&mut self, room: RoomKey, except: Option<SlotKey>, event: Event, hub: &Hub, slots: &mut Slots) {
+        if let Some(except) = except {
+            self.catch_up(except, hub, slots);
+        }
+        self.spent += self.news.tell(room, event);
+        if let Some(slot) = except.and_then(|except| slots.get(except)) {
+            slot.heard = self.news.next_number();
         }
     }
 
-    fn hand_to(&mut self, slot: SlotKey, event: &Event, encoded: &mut Encoded, slots: &mut Slots) {
-        let Some(dialect) = slots.dialect(slot) else { return };
-        let bytes = encoded.get_or_encode(dialect, || self.share(|wire| dialect.dialect().event(event, wire)));
-        slots.owe(slot, bytes);
-        self.spent += REFERENCE_BYTES;
+    /// Puts what `key` has not heard yet into its outbox. To be called before its membership changes, too, since it
+    /// is told what came before as a member and nothing of that afterwards.
+    pub(super) fn catch_up(&mut self, key: SlotKey, hub: &Hub, slots: &mut Slots) {
+        let next = self.news.next_number();
+        let Some(slot) = slots.get(key).filter(|slot| slot.heard < next) else { return };
+        let heard = std::mem::replace(&mut slot.heard, next);
+        let (Some(dialect), Some(room)) = (slot.dialect(), hub.room_of(key)) else { return };
+        let (wire, spent) = (&mut self.wire, &mut self.spent);
+        let encode = |event: &Event| share(wire, |wire| dialect.dialect().event(event, wire));
+        self.news.unheard(room, heard, dialect, encode, |bytes| {
+            *spent += REFERENCE_BYTES;
+            slots.owe(key, bytes);
+        });
     }
 
-    fn share(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Shared {
-        self.wire.clear();
-        write(&mut self.wire);
-        self.spent += self.wire.len() + REFERENCE_BYTES;
-        Shared::from(&self.wire[..])
+    /// What `key` has not heard yet, if that is all that its room has been told; else it is put into the outbox.
+    pub(super) fn fetch(&mut self, key: SlotKey, hub: &Hub, slots: &mut Slots) -> Option<Shared> {
+        let slot = slots.get(key)?;
+        let whole = self.whole_for(hub.room_of(key)?, slot.heard, slot.dialect()?);
+        match whole {
+            Some(_) => slot.heard = self.news.next_number(),
+            None => self.catch_up(key, hub, slots),
+        }
+        whole
+    }
+
+    fn whole_for(&mut self, room: RoomKey, heard: u64, dialect: DialectKey) -> Option<Shared> {
+        let wire = &mut self.wire;
+        self.news.whole(room, heard, dialect, |events| {
+            share(wire, |wire| events.for_each(|event| dialect.dialect().event(event, wire)))
+        })
+    }
+
+    /// The rooms that have been told something since the last flush, each with the number below which whoever has
+    /// heard has not heard all of it. Small rooms come first, lest they wait for thousands of others.
+    pub(super) fn rooms_with_news(&self, hub: &Hub) -> Vec<(RoomKey, u64)> {
+        let mut rooms: Vec<_> = self.news.rooms().collect();
+        rooms.sort_by_key(|&(room, _)| hub.members(room).len());
+        rooms
+    }
+
+    /// Whether rooms have been told something since the last flush.
+    pub(super) fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    /// All members have been flushed.
+    pub(super) fn forget_news(&mut self) {
+        self.news.clear();
     }
 }
 
-/// One event's bytes in each dialect that has needed them so far.
-#[derive(Default)]
-struct Encoded([Option<Shared>; DIALECTS.len()]);
-
-impl Encoded {
-    fn get_or_encode(&mut self, dialect: DialectKey, encode: impl FnOnce() -> Shared) -> Shared {
-        Shared::clone(self.0[dialect.index()].get_or_insert_with(encode))
-    }
+fn share(wire: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Shared {
+    wire.clear();
+    write(wire);
+    let shared = Shared::from(&wire[..]);
+    wire.clear();
+    wire.shrink_to(KEPT_WIRE_BYTES);
+    shared
 }

@@ -6,6 +6,7 @@
 
 mod fanout;
 mod journal;
+mod news;
 mod receive;
 mod route;
 mod signal;
@@ -39,9 +40,12 @@ const SIGNALS: Token = Token(usize::MAX - 2);
 
 const EVENTS_PER_TURN: usize = 1024;
 const ACCEPTS_PER_TURN: usize = 64;
-/// What one session may use of a turn: one read of the scratch buffer, and so many frames.
+/// What one session may use before it is another's turn: one read of the scratch buffer, and so many frames.
 const READ_SHARE_BYTES: usize = 64 * 1024;
 const READ_SHARE_FRAMES: usize = 64;
+/// How many shares a session may have in one turn, and how large the batch is beyond which there are no second ones.
+const SHARES_PER_TURN: usize = 4;
+const BATCH_BYTES: usize = 256 * 1024;
 /// Once outboxes have grown by so much, whoever is ready waits for the next turn. Departures are not counted.
 const GROWTH_PER_TURN_BYTES: usize = 16 << 20;
 /// Pings answered one by one in a turn; of further ones only the last (RFC 6455 section 5.5.3 allows that).
@@ -189,6 +193,7 @@ impl Server {
                     slot.read_closed |= event.is_read_closed();
                     slot.readable |= event.is_readable() || slot.read_closed;
                     if event.is_writable() {
+                        slot.socket.may_write();
                         self.slots.touch(key);
                     }
                     self.slots.queue(key);
@@ -203,7 +208,7 @@ impl Server {
 
     fn timeout(&self) -> Option<Duration> {
         let accepts = self.listener.as_ref().is_some_and(|listener| listener.is_ready(self.now)) && self.has_room();
-        if accepts || self.slots.has_work() {
+        if accepts || self.slots.has_work() || self.fanout.has_news() {
             return Some(Duration::ZERO);
         }
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
@@ -260,7 +265,7 @@ impl Server {
             match Due::ALL[kind] {
                 Due::Handshake => self.give_up_on_handshake(key),
                 Due::Ping => {
-                    self.slots.owe(key, Shared::clone(&self.ping));
+                    self.owe(key, Shared::clone(&self.ping));
                     if let Some(slot) = self.slots.get(key) {
                         slot.awaits_pong = true;
                     }
@@ -314,30 +319,52 @@ impl Server {
         self.fanout.deliver(&self.hub, &mut self.slots);
     }
 
-    /// Writes what is owed to everybody touched in this turn.
+    /// Adds finished bytes to what is owed to a connection.
+    fn owe(&mut self, key: SlotKey, bytes: impl Into<Shared>) {
+        self.fanout.owe(key, bytes.into(), &self.hub, &mut self.slots);
+    }
+
+    /// Writes what is owed: to everybody touched in this turn, then to the members of rooms with news.
     fn flush(&mut self) {
+        self.flush_touched();
+        for (room, last) in self.fanout.rooms_with_news(&self.hub) {
+            // Nobody joins or leaves meanwhile: whoever is lost departs afterwards.
+            for place in 0..self.hub.members(room).len() {
+                let member = self.hub.members(room)[place];
+                if self.slots.get(member).is_some_and(|slot| slot.heard <= last) {
+                    self.flush_slot(member);
+                }
+            }
+        }
+        self.fanout.forget_news();
+        // Those whom the flush has ended.
+        self.flush_touched();
+    }
+
+    fn flush_touched(&mut self) {
         while let Some(key) = self.slots.next_touched() {
-            let Some(slot) = self.slots.get(key) else { continue };
-            if matches!(slot.stage, Stage::Gone) {
-                continue;
+            self.flush_slot(key);
+        }
+    }
+
+    fn flush_slot(&mut self, key: SlotKey) {
+        let news = self.fanout.fetch(key, &self.hub, &mut self.slots);
+        let Some(slot) = self.slots.get(key).filter(|slot| !matches!(slot.stage, Stage::Gone)) else { return };
+        let token = Token(key.index());
+        if slot.socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
+            return self.lose(key, Some(CloseReason::Peer));
+        }
+        match &mut slot.stage {
+            // What counts is what is left when the socket has taken all it could: a large batch is no offence.
+            Stage::Head(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox => {
+                self.end(key, CloseReason::SlowReader);
             }
-            let token = Token(key.index());
-            if slot.socket.flush(&mut slot.outbox, &mut self.gathered, self.poll.registry(), token).is_err() {
-                self.lose(key, Some(CloseReason::Peer));
-                continue;
+            Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
+            Stage::Closing { finished } if slot.outbox.is_empty() && !*finished => {
+                *finished = true;
+                slot.socket.finish();
             }
-            match &mut slot.stage {
-                // What counts is what is left when the socket has taken all it could: a large batch is no offence.
-                Stage::Head(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox => {
-                    self.end(key, CloseReason::SlowReader);
-                }
-                Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
-                Stage::Closing { finished } if slot.outbox.is_empty() && !*finished => {
-                    *finished = true;
-                    slot.socket.finish();
-                }
-                _ => {}
-            }
+            _ => {}
         }
     }
 
@@ -381,7 +408,7 @@ impl Server {
         if slot.dialect().is_some() {
             let mut wire = Vec::new();
             websocket::close(&mut wire, reason.code(), reason.sentence());
-            self.slots.owe(key, wire.into());
+            self.owe(key, wire);
         }
         self.close(key);
     }

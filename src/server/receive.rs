@@ -6,30 +6,35 @@ use http::{Method, Request, StatusCode};
 
 use super::route::{Route, route};
 use super::slot::Stage;
-use super::{Due, GROWTH_PER_TURN_BYTES, PONGS_PER_TURN, READ_SHARE_FRAMES, Server};
+use super::{BATCH_BYTES, Due, GROWTH_PER_TURN_BYTES, PONGS_PER_TURN, READ_SHARE_FRAMES, SHARES_PER_TURN, Server};
 use crate::dialect::{Decoded, DialectKey};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
-use crate::net::outbox::Shared;
 use crate::net::socket::Received;
 use crate::proto::http::{Answer, HeadFault, HeadReader, has_body, keeps_alive, write_head};
 use crate::proto::websocket::{Fault, Incoming, Inlet};
 
 impl Server {
-    /// Gives each ready slot its share of the turn.
+    /// Gives each ready slot its share, and what is left to be read another one, as long as the batch is small: the
+    /// more is told in a turn, the less each delivery costs.
     pub(super) fn read(&mut self) {
         self.fanout.spent = 0;
-        let ready = self.slots.take_ready();
-        let mut served = 0;
-        while served < ready.len() && self.fanout.spent < GROWTH_PER_TURN_BYTES {
-            self.receive(ready[served]);
-            served += 1;
+        for _ in 0..SHARES_PER_TURN {
+            let ready = self.slots.take_ready();
+            let mut served = 0;
+            while served < ready.len() && self.fanout.spent < GROWTH_PER_TURN_BYTES {
+                self.receive(ready[served]);
+                served += 1;
+            }
+            // Whoever got nothing this time is the first of the next.
+            for &key in ready[served..].iter().chain(&ready[..served]) {
+                self.slots.queue(key);
+            }
+            self.slots.return_ready(ready);
+            if !self.slots.has_ready() || self.fanout.spent >= BATCH_BYTES {
+                break;
+            }
         }
-        // Whoever got nothing this time is the first of the next.
-        for &key in ready[served..].iter().chain(&ready[..served]) {
-            self.slots.queue(key);
-        }
-        self.slots.return_ready(ready);
     }
 
     pub(super) fn receive(&mut self, key: SlotKey) {
@@ -78,6 +83,9 @@ impl Server {
     fn peer_finished(&mut self, key: SlotKey) {
         let Some(slot) = self.slots.get(key) else { return };
         slot.peer_finished = true;
+        // It may still read what it was told before.
+        self.fanout.catch_up(key, &self.hub, &mut self.slots);
+        let Some(slot) = self.slots.get(key) else { return };
         let is_closing = matches!(slot.stage, Stage::Closing { .. });
         if !is_closing {
             self.journal.note(CloseReason::Peer, self.now, || slot.socket.peer());
@@ -112,12 +120,12 @@ impl Server {
         match route(request, &self.config.origins) {
             Route::Upgrade(dialect, response) => {
                 write_head(&mut wire, &response);
-                self.slots.owe(key, wire.into());
+                self.owe(key, wire);
                 self.open(key, dialect);
             }
             Route::Answer(answer) => {
                 answer.write(&mut wire, is_head, keep_alive);
-                self.slots.owe(key, wire.into());
+                self.owe(key, wire);
                 if keep_alive {
                     self.arm(key, Due::Handshake);
                 } else {
@@ -145,7 +153,7 @@ impl Server {
     fn answer_and_end(&mut self, key: SlotKey, status: StatusCode, sentence: &str, reason: CloseReason) {
         let mut wire = Vec::new();
         Answer::new(status, sentence).write(&mut wire, false, false);
-        self.slots.owe(key, wire.into());
+        self.owe(key, wire);
         self.end(key, reason);
     }
 
@@ -200,7 +208,7 @@ impl Server {
             }
         }
         if let Some(pong) = pongs.held {
-            self.slots.owe(key, pong.into());
+            self.owe(key, pong);
         }
         self.note_backlog(key, has_backlog);
         input.len()
@@ -232,24 +240,25 @@ impl Server {
         match incoming {
             Incoming::Ping(pong) => {
                 if let Some(pong) = pongs.allow(pong) {
-                    self.slots.owe(key, pong.into());
+                    self.owe(key, pong);
                 }
             }
             Incoming::Close(answer) => {
                 if let Some(slot) = self.slots.get(key) {
                     self.journal.note(CloseReason::Peer, self.now, || slot.socket.peer());
                 }
-                self.slots.owe(key, answer.into());
+                self.owe(key, answer);
                 self.close(key);
             }
             incoming => {
                 let Some(message) = incoming.message() else { return };
                 match dialect.dialect().decode(message, &self.limits) {
-                    Decoded::Answer(wire) => {
-                        self.fanout.spent += wire.len();
-                        self.slots.owe(key, Shared::from(wire));
+                    Decoded::Answer(wire) => self.owe(key, wire),
+                    Decoded::Request(request) => {
+                        // It may join or leave a room.
+                        self.fanout.catch_up(key, &self.hub, &mut self.slots);
+                        self.hub.apply(key, request, &mut self.fanout.effects);
                     }
-                    Decoded::Request(request) => self.hub.apply(key, request, &mut self.fanout.effects),
                     Decoded::Refused(refusal) => self.hub.refuse(key, refusal, &mut self.fanout.effects),
                 }
                 self.fanout.deliver(&self.hub, &mut self.slots);

@@ -43,6 +43,8 @@ pub(super) struct Slot {
     pub(super) stage: Stage,
     pub(super) outbox: Outbox,
     pub(super) allowance: Allowance,
+    /// It has been handed all news below this number, see [`super::news`].
+    pub(super) heard: u64,
     /// The kernel may hold bytes for us: an edge came, and no read has come back short since.
     pub(super) readable: bool,
     /// The other side has finished sending, or failed: read until that shows, whatever comes back short.
@@ -68,6 +70,7 @@ impl Slot {
             stage: Stage::Head(HeadReader::default()),
             outbox: Outbox::default(),
             allowance,
+            heard: 0,
             readable: false,
             read_closed: false,
             peer_finished: false,
@@ -206,6 +209,11 @@ impl Slots {
         if self.ready.is_empty() {
             self.ready = list;
         }
+    }
+
+    /// Whether somebody is to be read from.
+    pub(super) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Whether another turn is due at once.

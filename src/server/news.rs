@@ -1,0 +1,143 @@
+//! What rooms have been told since the last flush.
+//!
+//! A message to a room is noted here once and handed to nobody at first: each member fetches what it has not heard
+//! when it is flushed, and most fetch all of it as one slice of bytes. So a message costs the same in a room of ten
+//! and of ten thousand, and a member costs the same whether one message came in this turn or a hundred.
+//!
+//! Items are numbered through, over all rooms and turns, and a slot knows up to where it has heard (`Slot::heard`).
+//! That one number keeps the order: before anything of its own is put into an outbox, and before its membership
+//! changes, a slot is handed what it has not heard yet.
+
+use crate::dialect::{DIALECTS, DialectKey};
+use crate::hub::{Event, RoomKey};
+use crate::net::outbox::Shared;
+
+/// After a burst no more room than this is kept for the next.
+const KEPT_ITEMS: usize = 1024;
+
+/// In place of an index.
+const NONE: u32 = u32::MAX;
+
+/// The rooms that have been told something, and what.
+#[derive(Default)]
+pub(super) struct News {
+    /// All items, in the order in which they were told.
+    items: Vec<Item>,
+    /// The number of the first item.
+    base: u64,
+    rooms: Vec<RoomNews>,
+    /// By room, its place in `rooms` or [`NONE`].
+    places: Vec<u32>,
+}
+
+struct Item {
+    event: Event,
+    /// The next item of the same room, or [`NONE`].
+    next: u32,
+    encoded: Encoded,
+}
+
+/// The items of one room, as a list linked through [`News::items`].
+struct RoomNews {
+    room: RoomKey,
+    first: u32,
+    last: u32,
+    /// All of them in one slice.
+    whole: Encoded,
+}
+
+/// Bytes in each dialect that has needed them so far.
+type Encoded = [Option<Shared>; DIALECTS.len()];
+
+impl News {
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// The number that the next item will get: whoever has heard up to it has heard everything.
+    pub(super) fn next_number(&self) -> u64 {
+        self.base + self.items.len() as u64
+    }
+
+    /// Notes what `room` is told. Returns what that costs, in bytes of memory.
+    pub(super) fn tell(&mut self, room: RoomKey, event: Event) -> usize {
+        let cost = size_of::<Item>() + event.size();
+        let index = self.items.len() as u32;
+        self.items.push(Item { event, next: NONE, encoded: Encoded::default() });
+        if let Some(place) = self.place(room) {
+            let news = &mut self.rooms[place];
+            self.items[news.last as usize].next = index;
+            news.last = index;
+            news.whole = Encoded::default();
+        } else {
+            if self.places.len() <= room.index() {
+                self.places.resize(room.index() + 1, NONE);
+            }
+            self.places[room.index()] = self.rooms.len() as u32;
+            self.rooms.push(RoomNews { room, first: index, last: index, whole: Encoded::default() });
+        }
+        cost
+    }
+
+    /// Yields what `room` has been told from the number `heard` on, one by one and in order, as `encode` makes it.
+    pub(super) fn unheard(
+        &mut self,
+        room: RoomKey,
+        heard: u64,
+        dialect: DialectKey,
+        mut encode: impl FnMut(&Event) -> Shared,
+        mut yield_: impl FnMut(Shared),
+    ) {
+        let Some(news) = self.place(room).map(|place| &self.rooms[place]) else { return };
+        let mut index = if self.base + u64::from(news.last) < heard { NONE } else { news.first };
+        while let Some(item) = self.items.get_mut(index as usize) {
+            if self.base + u64::from(index) >= heard {
+                yield_(Shared::clone(item.encoded[dialect.index()].get_or_insert_with(|| encode(&item.event))));
+            }
+            index = item.next;
+        }
+    }
+
+    /// All that `room` has been told in one slice, unless there is nothing or some of it is below the number `heard`.
+    /// `encode` makes a slice of events.
+    pub(super) fn whole(
+        &mut self,
+        room: RoomKey,
+        heard: u64,
+        dialect: DialectKey,
+        encode: impl FnOnce(&mut dyn Iterator<Item = &Event>) -> Shared,
+    ) -> Option<Shared> {
+        let place = self.place(room)?;
+        let news = &mut self.rooms[place];
+        if self.base + u64::from(news.first) < heard {
+            return None;
+        }
+        let whole = news.whole[dialect.index()].get_or_insert_with(|| {
+            let first = self.items.get(news.first as usize);
+            let items = std::iter::successors(first, |item| self.items.get(item.next as usize));
+            encode(&mut items.map(|item| &item.event))
+        });
+        Some(Shared::clone(whole))
+    }
+
+    /// The rooms that have been told something, and the number of the last item of each.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = (RoomKey, u64)> {
+        self.rooms.iter().map(|news| (news.room, self.base + u64::from(news.last)))
+    }
+
+    /// Everybody has heard everything.
+    pub(super) fn clear(&mut self) {
+        self.base = self.next_number();
+        self.items.clear();
+        self.items.shrink_to(KEPT_ITEMS);
+        for news in self.rooms.drain(..) {
+            self.places[news.room.index()] = NONE;
+        }
+        self.rooms.shrink_to(KEPT_ITEMS);
+    }
+
+    fn place(&self, room: RoomKey) -> Option<usize> {
+        let place = self.places.get(room.index()).copied().filter(|&place| place != NONE)?;
+        Some(place as usize)
+    }
+}

@@ -16,10 +16,12 @@ impl Dialect for Echo {
     }
 
     fn decode(&self, message: Message<'_>, _: &Limits) -> Decoded {
-        let mut wire = Vec::new();
+        let bytes = message.bytes();
+        let mut wire = Vec::with_capacity(bytes.len() + websocket::MAX_HEADER_BYTES);
+        let echo = |payload: &mut Vec<u8>| payload.extend_from_slice(bytes);
         match message {
-            Message::Text(text) => websocket::text(&mut wire, |payload| payload.extend_from_slice(text.as_bytes())),
-            Message::Binary(bytes) => websocket::binary(&mut wire, |payload| payload.extend_from_slice(bytes)),
+            Message::Text(_) => websocket::text(&mut wire, echo),
+            Message::Binary(_) => websocket::binary(&mut wire, echo),
         }
         Decoded::Answer(wire)
     }

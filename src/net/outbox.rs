@@ -106,6 +106,10 @@ impl Outbox {
     }
 
     fn write_slices(&self, writer: &mut impl Write) -> io::Result<usize> {
+        // A plain send is a little cheaper than a vectored one, and needs no list of slices.
+        if let (1, Some(only)) = (self.queue.len(), self.queue.front()) {
+            return writer.write(&only[self.written..]);
+        }
         let mut slices = [IoSlice::new(&[]); SLICES_PER_WRITE];
         let mut count = 0;
         for (slice, shared) in slices.iter_mut().zip(&self.queue) {
@@ -113,8 +117,7 @@ impl Outbox {
             *slice = IoSlice::new(&shared[skip..]);
             count += 1;
         }
-        // A plain send is a little cheaper than a vectored one for a single slice.
-        if count == 1 { writer.write(&slices[0]) } else { writer.write_vectored(&slices[..count]) }
+        writer.write_vectored(&slices[..count])
     }
 
     fn advance(&mut self, count: usize) {

@@ -16,8 +16,8 @@ use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext}
 
 pub use tungstenite::Utf8Bytes;
 
-/// The longest header of a frame from a client.
-const MAX_HEADER_BYTES: usize = 14;
+/// The longest header of a frame.
+pub const MAX_HEADER_BYTES: usize = 14;
 /// The header of a frame of up to 125 bytes from a server.
 const SHORT_HEADER_BYTES: usize = 2;
 
@@ -38,6 +38,16 @@ pub enum Message<'a> {
     Text(&'a str),
     /// Bytes.
     Binary(&'a [u8]),
+}
+
+impl<'a> Message<'a> {
+    /// The payload.
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
 }
 
 /// What one frame amounted to.

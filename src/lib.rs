@@ -22,9 +22,10 @@
 //! 2. `server::receive`: `net` fills the scratch buffer, [`proto::websocket::Reader`] yields a whole message.
 //! 3. [`dialect::Dialect::decode`]: text becomes a [`hub::Request`].
 //! 4. [`hub::Hub::apply`]: is the sender in the room? Then an event for the others, and a reply.
-//! 5. `server::fanout`: the first recipient has the event encoded to finished bytes; every recipient's outbox gets a
-//!    reference to them.
-//! 6. [`net::outbox::Outbox::flush`]: at the end of the turn, one vectored write for each outbox touched.
+//! 5. `server::fanout`: the reply is encoded and put into the sender's outbox; the event is noted as news of the room.
+//! 6. `server::flush`: at the end of the turn each member fetches the news. The first has it encoded to finished bytes,
+//!    all events of the turn in one slice; the others get a reference to it.
+//! 7. [`net::outbox::Outbox::flush`]: one write for each member, of what its outbox held and the news behind it.
 //!
 //! # Words
 //!
@@ -32,7 +33,8 @@
 //! see, never used twice. A *session* is one participant here. A *request* (a *command*, and who claims to send it)
 //! gets exactly one *reply*; an *event* is told to an *audience*. A *refusal* is a reply that says no; a *close reason*
 //! says why a connection was not kept. A *turn* is one pass of the loop. A *frame* is one WebSocket frame; a
-//! *message* is what a person said, and in `proto` one whole WebSocket message. An *outbox* holds the bytes owed to one connection.
+//! *message* is what a person said, and in `proto` one whole WebSocket message. An *outbox* holds the bytes owed to one
+//! connection; *news* is what a room has been told since the last flush.
 
 pub mod cli;
 pub mod config;

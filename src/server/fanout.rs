@@ -130,3 +130,6 @@ fn share(wire: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> Shared {
     wire.shrink_to(KEPT_WIRE_BYTES);
     shared
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! is bounded by the named numbers below; whatever is cut off is remembered and goes on in the next turn.
 
 mod fanout;
+mod flush;
 mod journal;
 mod news;
 mod receive;
@@ -322,50 +323,6 @@ impl Server {
     /// Adds finished bytes to what is owed to a connection.
     fn owe(&mut self, key: SlotKey, bytes: impl Into<Shared>) {
         self.fanout.owe(key, bytes.into(), &self.hub, &mut self.slots);
-    }
-
-    /// Writes what is owed: to everybody touched in this turn, then to the members of rooms with news.
-    fn flush(&mut self) {
-        self.flush_touched();
-        for (room, last) in self.fanout.rooms_with_news(&self.hub) {
-            // Nobody joins or leaves meanwhile: whoever is lost departs afterwards.
-            for place in 0..self.hub.members(room).len() {
-                let member = self.hub.members(room)[place];
-                if self.slots.get(member).is_some_and(|slot| slot.heard <= last) {
-                    self.flush_slot(member);
-                }
-            }
-        }
-        self.fanout.forget_news();
-        // Those whom the flush has ended.
-        self.flush_touched();
-    }
-
-    fn flush_touched(&mut self) {
-        while let Some(key) = self.slots.next_touched() {
-            self.flush_slot(key);
-        }
-    }
-
-    fn flush_slot(&mut self, key: SlotKey) {
-        let news = self.fanout.fetch(key, &self.hub, &mut self.slots);
-        let Some(slot) = self.slots.get(key).filter(|slot| !matches!(slot.stage, Stage::Gone)) else { return };
-        let token = Token(key.index());
-        if slot.socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
-            return self.lose(key, Some(CloseReason::Peer));
-        }
-        match &mut slot.stage {
-            // What counts is what is left when the socket has taken all it could: a large batch is no offence.
-            Stage::Head(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox => {
-                self.end(key, CloseReason::SlowReader);
-            }
-            Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
-            Stage::Closing { finished } if slot.outbox.is_empty() && !*finished => {
-                *finished = true;
-                slot.socket.finish();
-            }
-            _ => {}
-        }
     }
 
     /// Frees the slots of those who are gone. Only here, so that no event of this turn meets a new tenant.

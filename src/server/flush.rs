@@ -1,0 +1,57 @@
+//! The writing half of a turn: from what is owed to the sockets.
+//!
+//! Each slot is written to once, with all that it is owed: the system calls are most of what a delivery costs, and a
+//! socket that was just written to is warm only for the one that was.
+
+use mio::Token;
+
+use super::Server;
+use super::slot::Stage;
+use crate::error::CloseReason;
+use crate::id::SlotKey;
+
+impl Server {
+    /// Writes what is owed: to everybody touched in this turn, then to the members of rooms with news.
+    pub(super) fn flush(&mut self) {
+        self.flush_touched();
+        for (room, last) in self.fanout.rooms_with_news(&self.hub) {
+            // Nobody joins or leaves meanwhile: whoever is lost departs afterwards.
+            for place in 0..self.hub.members(room).len() {
+                let member = self.hub.members(room)[place];
+                if self.slots.get(member).is_some_and(|slot| slot.heard <= last) {
+                    self.flush_slot(member);
+                }
+            }
+        }
+        self.fanout.forget_news();
+        // Those whom the flush has ended.
+        self.flush_touched();
+    }
+
+    fn flush_touched(&mut self) {
+        while let Some(key) = self.slots.next_touched() {
+            self.flush_slot(key);
+        }
+    }
+
+    fn flush_slot(&mut self, key: SlotKey) {
+        let news = self.fanout.fetch(key, &self.hub, &mut self.slots);
+        let Some(slot) = self.slots.get(key).filter(|slot| !matches!(slot.stage, Stage::Gone)) else { return };
+        let token = Token(key.index());
+        if slot.socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
+            return self.lose(key, Some(CloseReason::Peer));
+        }
+        match &mut slot.stage {
+            // What counts is what is left when the socket has taken all it could: a large batch is no offence.
+            Stage::Head(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox => {
+                self.end(key, CloseReason::SlowReader);
+            }
+            Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
+            Stage::Closing { finished } if slot.outbox.is_empty() && !*finished => {
+                *finished = true;
+                slot.socket.finish();
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! From effects to bytes. What one slot is told is encoded and owed to it at once; what a room is told is noted as
 //! news, encoded once for each dialect that has a recipient, and handed over when the members are flushed.
 
-use crate::dialect::DialectKey;
+use crate::dialect::{Dialect, DialectKey};
 use crate::hub::{Audience, Effect, Event, Hub, RoomKey};
 use crate::id::SlotKey;
 use crate::net::outbox::Shared;
@@ -34,19 +34,13 @@ impl Fanout {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Reply { to, reply } => {
-                    if let Some(dialect) = slots.dialect(to) {
-                        let bytes = share(&mut self.wire, |wire| dialect.dialect().reply(&reply, wire));
-                        self.owe(to, bytes, hub, slots);
-                    }
+                    self.tell_one(to, |dialect, wire| dialect.reply(&reply, wire), hub, slots);
                 }
                 Effect::Tell { audience: Audience::Session(to), event } => {
-                    if let Some(dialect) = slots.dialect(to) {
-                        let bytes = share(&mut self.wire, |wire| dialect.dialect().event(&event, wire));
-                        self.owe(to, bytes, hub, slots);
-                    }
+                    self.tell_one(to, |dialect, wire| dialect.event(&event, wire), hub, slots);
                 }
                 Effect::Tell { audience: Audience::Room { room, except }, event } => {
-                    self.tell(room, except, event, hub, slots);
+                    self.tell_room(room, except, event, hub, slots);
                 }
             }
         }
@@ -60,7 +54,13 @@ impl Fanout {
         slots.owe(to, bytes);
     }
 
-    fn tell(&mut self, room: RoomKey, except: Option<SlotKey>, event: Event, hub: &Hub, slots: &mut Slots) {
+    fn tell_one(&mut self, to: SlotKey, encode: impl FnOnce(&dyn Dialect, &mut Vec<u8>), hub: &Hub, slots: &mut Slots) {
+        let Some(dialect) = slots.dialect(to) else { return };
+        let bytes = share(&mut self.wire, |wire| encode(dialect.dialect(), wire));
+        self.owe(to, bytes, hub, slots);
+    }
+
+    fn tell_room(&mut self, room: RoomKey, except: Option<SlotKey>, event: Event, hub: &Hub, slots: &mut Slots) {
         if let Some(except) = except {
             self.catch_up(except, hub, slots);
         }

@@ -5,13 +5,13 @@
 
 mod common;
 
-use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{ACTION, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say, wait_until};
+use common::trace::Trace;
+use common::{ACTION, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say};
 
 const MEMBERS: usize = 1_000;
 
@@ -155,29 +155,12 @@ fn out_of_descriptors_is_not_the_end() {
 fn one_message_costs_one_write_per_member() {
     let server = Server::unlimited(&[]);
     let mut room = room_of(&server, 100);
-    let trace = common::scratch_dir().join("trace");
-    let mut strace = Command::new("strace")
-        .args(["-qq", "-o", trace.to_str().unwrap(), "-p", &server.pid().to_string()])
-        .stdin(Stdio::null())
-        .spawn()
-        .expect("strace is installed");
-    let status = format!("/proc/{}/status", server.pid());
-    wait_until("strace to be attached", || {
-        std::fs::read_to_string(&status).unwrap().lines().any(|line| line == format!("TracerPid:\t{}", strace.id()))
-    });
+    let trace = Trace::attach(&server);
     say(&mut room[0], "once");
     for member in &mut room {
         assert!(read_frame(member).unwrap().1.ends_with(br#""message":"once"}"#));
     }
-    assert!(Command::new("kill").arg(strace.id().to_string()).status().unwrap().success());
-    strace.wait().unwrap();
-
-    let mut calls: BTreeMap<String, usize> = BTreeMap::new();
-    let mut lines = String::new();
-    std::fs::File::open(&trace).unwrap().read_to_string(&mut lines).unwrap();
-    for line in lines.lines() {
-        *calls.entry(line.split('(').next().unwrap().to_owned()).or_default() += 1;
-    }
+    let mut calls = trace.finish();
     println!("system calls for one message to 100 members: {calls:?}");
     let mut count = |names: &[&str]| names.iter().filter_map(|&name| calls.remove(name)).sum::<usize>();
     assert_eq!(

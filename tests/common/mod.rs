@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+pub mod trace;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -31,7 +33,17 @@ pub struct Server {
 
 /// The command `roomcast`, without the settings of whoever runs the tests.
 pub fn roomcast() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_roomcast"));
+    without_settings(Command::new(env!("CARGO_BIN_EXE_roomcast")))
+}
+
+/// The same under a program that watches it: the words of `watcher` come before it.
+pub fn roomcast_under(watcher: &[&str]) -> Command {
+    let mut command = Command::new(watcher[0]);
+    command.args(&watcher[1..]).arg(env!("CARGO_BIN_EXE_roomcast"));
+    without_settings(command)
+}
+
+fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
         if name_text.starts_with("ROOMCAST_") || ["HOST", "PORT", "DEBUG"].contains(&&*name_text) {
@@ -124,6 +136,12 @@ impl Server {
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// Whether it has nothing to do and waits for something.
+    pub fn is_asleep(&self) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        stat.rsplit(") ").next().unwrap().starts_with('S')
     }
 
     pub fn open_descriptors(&self) -> usize {

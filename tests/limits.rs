@@ -1,5 +1,5 @@
-//! Bounds: slow readers, too many connections, too few descriptors, and what the kernel is asked for on the way of one
-//! message.
+//! Bounds: slow readers together (`slow_reader.rs` has one among others), too many connections, too few descriptors,
+//! and what the kernel is asked for on the way of one message.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
@@ -8,49 +8,10 @@ mod common;
 use std::io::Write;
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::trace::Trace;
 use common::{ACTION, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say};
-
-const MEMBERS: usize = 1_000;
-
-/// The first member sends `count` large messages, one after the other, each when all have had the one before.
-fn time_fan_out(room: &mut [TcpStream], count: usize) -> Duration {
-    let text = "x".repeat(16_000);
-    let started = Instant::now();
-    for _ in 0..count {
-        say(&mut room[0], &text);
-        for reader in &mut *room {
-            while !read_frame(reader).unwrap().1.starts_with(br#"{"action":"room_message""#) {}
-        }
-    }
-    started.elapsed()
-}
-
-#[test]
-fn one_slow_reader_costs_the_others_nothing() {
-    let server = Server::unlimited(&[]);
-    let mut room = room_of(&server, MEMBERS);
-    let mut slow = room.pop().unwrap();
-    let rounds = 60;
-    let memory = server.resident_bytes();
-    let first = time_fan_out(&mut room, rounds);
-    // The kernel's buffers come before the outbox: up to some megabytes.
-    let mut sent = rounds;
-    while !server.log().contains("reading too slowly") {
-        sent += 10;
-        time_fan_out(&mut room, 10);
-        assert!(sent < 2_000, "the slow reader is never disconnected");
-    }
-    let grown = server.resident_bytes().saturating_sub(memory);
-    assert!(grown < 4 << 20, "one slow reader cost {grown} bytes");
-    let after = time_fan_out(&mut room, rounds);
-    println!("{rounds} messages to {MEMBERS}: {first:?} with one slow reader, {after:?} without");
-    assert!(first < after * 2, "the slow reader slowed the others down: {first:?} against {after:?}");
-    let (code, reason) = read_close(&mut slow);
-    assert_eq!((code, reason.as_str()), (1008, "reading too slowly: the outbox is full"));
-}
 
 #[test]
 fn slow_readers_are_bounded_by_their_outboxes() {

@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{ACTION, ECHO, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, wait_until};
+use common::{ACTION, ECHO, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say, wait_until};
 
 /// While the server is stopped, things pile up for one turn.
 fn stopped(server: &Server, meanwhile: impl FnOnce()) {
@@ -158,6 +158,33 @@ fn a_stall_is_not_held_against_those_who_answered() {
         assert_eq!(opcode, common::PING, "{}", String::from_utf8_lossy(&payload));
         client.write_all(&frame(0x8a, b"")).unwrap();
     }
+}
+
+/// What a room was told in one turn was held to no limit. More than a socket takes at once made slow readers of all
+/// members, however fast they read.
+#[test]
+fn a_crowd_that_speaks_at_once_finds_nobody_slow() {
+    const SPEAKERS: usize = 150;
+    const TIMES: usize = 4;
+    let server = Server::unlimited(&[]);
+    let mut room = room_of(&server, SPEAKERS + 1);
+    let mut listener = room.pop().unwrap();
+    // As over a network, where the kernels don't hold megabytes for a connection.
+    socket2::SockRef::from(&listener).set_recv_buffer_size(64 * 1024).unwrap();
+    let text = "x".repeat(16_000);
+    stopped(&server, || room.iter_mut().for_each(|speaker| (0..TIMES).for_each(|_| say(speaker, &text))));
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let _stop = StopAtTheEnd(&stop);
+        scope.spawn(|| drain_until(room, &stop));
+        let mut heard = 0;
+        while heard < SPEAKERS * TIMES {
+            let (first, payload) = read_frame(&mut listener).unwrap();
+            assert_eq!(first, TEXT, "after {heard} messages: {}", String::from_utf8_lossy(&payload));
+            heard += usize::from(payload.starts_with(br#"{"action":"room_message""#));
+        }
+    });
+    assert!(!server.log().contains("too slowly"), "{}", server.log());
 }
 
 /// A connection that was reset while it was not read from, for having sent too much, was kept until all was read.

@@ -1,5 +1,6 @@
 """Runs the servers under the load generator and keeps what it found; `scripts/compare` has made all ready."""
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -29,9 +30,6 @@ PEERS = {
 }
 GENERATOR = "target/release/roomcast bench"
 GENERATORS = {"socketio": "python3 benches/peers/socketio_load.py"}
-# Its generator would be the bottleneck.
-LEFT_OUT = {("echo", "socketio")}
-
 SCENARIOS = {
     "room": "--mode room --members 1000 --senders 1 --payload 64 --window 1",
     "room-busy": "--mode room --members 1000 --senders 10 --payload 64 --window 16",
@@ -43,7 +41,11 @@ SCENARIOS = {
     "pairs": "--mode pairs --members 2000 --payload 64 --window 1",
     "echo": "--mode echo --members 1000 --payload 64 --window 1",
     "idle": "--mode idle --members 10000",
+    # Both at once: what is said in a large room must not keep small ones waiting for long.
+    "neighbours": ("room-10000", "pairs"),
 }
+# Socket.IO's generator would be the bottleneck of the echo. Neighbours are a matter of how a server takes turns.
+LEFT_OUT = {("echo", "socketio"), *(("neighbours", peer) for peer in PEERS if peer not in report.NEIGHBOURS)}
 
 
 def names_of(known):
@@ -78,30 +80,88 @@ def parse_options():
 
 
 def run(peer, scenario, options):
-    """One server, started, measured and ended: the generator's object, or why there is none."""
+    """One server, started, measured and ended: what was found, or why there is nothing."""
+    try:
+        if scenario == "neighbours":
+            return run_neighbours(peer, *SCENARIOS[scenario], options)
+        with serving(peer) as (server, url):
+            return generate(peer, scenario, options, server, url)
+    except (RuntimeError, ValueError, subprocess.TimeoutExpired) as error:
+        return {"error": str(error)}
+
+
+@contextlib.contextmanager
+def serving(peer):
+    """A server on a core of its own, and its address."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    pin = ["taskset", "--cpu-list"]
-    serve = [*pin, SERVER_CORE, *PEERS[peer].replace("PORT", str(port)).split()]
+    serve = on_core(SERVER_CORE, PEERS[peer].replace("PORT", str(port)))
     # Whatever the user's own settings are, they are not compared.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ROOMCAST_")}
     with open(f"{TOOLS}/{peer}.log", "w") as log:
         server = subprocess.Popen(serve, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
     try:
         wait_for(server, port)
-        command = shlex.split(GENERATORS.get(peer, options.generator)) + SCENARIOS[scenario].split()
-        command += ["--duration", options.duration, "--warmup", options.warmup, "--pid", str(server.pid), "--json"]
-        load = subprocess.run([*pin, GENERATOR_CORE, *command, f"ws://127.0.0.1:{port}"], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, text=True, timeout=180)
-        if load.returncode != 0:
-            return {"error": " ".join(load.stderr.split()[-30:]) or f"the generator ended with {load.returncode}"}
-        return json.loads(load.stdout)
-    except (RuntimeError, ValueError, subprocess.TimeoutExpired) as error:
-        return {"error": str(error)}
+        yield server, f"ws://127.0.0.1:{port}"
     finally:
         # What it has to say to so many clients in parting is of no interest.
         server.kill()
         server.wait()
+
+
+def on_core(core, command):
+    return ["taskset", "--cpu-list", core, *shlex.split(command)]
+
+
+def generate(peer, scenario, options, server, url):
+    """The generator's object."""
+    command = on_core(GENERATOR_CORE, f"{GENERATORS.get(peer, options.generator)} {SCENARIOS[scenario]}")
+    command += ["--duration", options.duration, "--warmup", options.warmup, "--pid", str(server.pid), "--json", url]
+    load = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=180)
+    if load.returncode != 0:
+        raise RuntimeError(" ".join(load.stderr.split()[-30:]) or f"the generator ended with {load.returncode}")
+    return json.loads(load.stdout)
+
+
+def run_neighbours(peer, large, small, options):
+    """How long deliveries in small rooms take beside a large one, and how long the server needs to tell all of that
+    one something. The latter is the CPU time of the large room alone: what its generator sees of a message goes on
+    until that has read all, so it would grow with the generator's slowness, and flatter."""
+    with serving(peer) as (server, url):
+        alone = generate(peer, large, options, server, url)
+    with serving(peer) as (server, url), background(large, options, url) as told:
+        beside = generate(peer, small, options, server, url)
+        rate = told()
+    flush_ms = alone["server"]["cpu_s_per_million"] * alone["members"] / 1e3
+    p99_ms = beside["latency_us"]["p99"] / 1e3
+    return {"p99_ms": round(p99_ms, 3), "flush_ms": round(flush_ms, 3), "ratio": round(p99_ms / flush_ms, 3),
+            "deliveries_per_second": beside["deliveries_per_second"], "large_deliveries_per_second": rate}
+
+
+@contextlib.contextmanager
+def background(scenario, options, url):
+    """A second load for as long as the first one takes; yields what tells its deliveries in the last second. Its
+    generator is on the other one's core, since it would cost the server time on the server's, and runs only while the
+    other one has nothing to do (SCHED_IDLE): so what that one measures is not the wait for a processor. Nor is the
+    load less for it: while the server is busy with the large room, nobody else wants the core."""
+    command = on_core(GENERATOR_CORE, f"chrt --idle 0 {options.generator} {SCENARIOS[scenario]} --duration 1h {url}")
+    with open(f"{TOOLS}/background.log", "w+") as log:
+        generator = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+        def lines():
+            log.seek(0)
+            return log.read().splitlines()
+
+        try:
+            until = time.monotonic() + 120
+            while not any(line.startswith("measuring") for line in lines()):
+                if time.monotonic() > until or generator.poll() is not None:
+                    raise RuntimeError(" ".join(lines()[-1:]) or "the second generator does not begin")
+                time.sleep(0.2)
+            yield lambda: int(lines()[-1].split(", ")[1].split()[0])
+        finally:
+            generator.kill()
+            generator.wait()
 
 
 def wait_for(server, port):

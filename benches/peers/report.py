@@ -26,6 +26,8 @@ IDLE = {
     "cpu_us_per_connection": "CPU per accepted connection, µs",
 }
 COST, USER = "cpu_s_per_million", "user_s_per_million"
+# Of whom it is told how small rooms fare beside a large one.
+NEIGHBOURS = ("roomcast", "bun")
 
 
 def merged(old, new, order):
@@ -77,6 +79,10 @@ def times(value):
 def in_words(result):
     if "error" in result:
         return result["error"]
+    if "ratio" in result:
+        return (f"p99 {short(result['p99_ms'])} ms, {times(result['ratio'])} {short(result['flush_ms'])} ms; "
+                f"{result['deliveries_per_second']:,.0f} deliveries/s, "
+                f"in the large room {result['large_deliveries_per_second']:,.0f}")
     server = result["server"]
     if result["mode"] == "idle":
         return ", ".join(f"{name.split(',')[0]} {short(server[key])}{name.split(',')[1]}" for key, name in IDLE.items())
@@ -106,7 +112,22 @@ def table(data, peers):
         labels += IDLE.values()
     lines = [["", *(PEERS[peer] for peer in shown)], ["---"] * (len(shown) + 1)]
     lines += [[label, *row] for label, row in zip(labels, rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + legend(data, rows)
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n" + legend(data, rows) + neighbours(data)
+
+
+def neighbours(data):
+    """A line of its own, since it is of time and not of cost; nothing, if it was not measured."""
+    def middle(peer, key):
+        return statistics.median(run[key] for run in runs if run["peer"] == peer)
+
+    runs = [run for run in data["runs"] if run["scenario"] == "neighbours" and "error" not in run]
+    told = [f"{PEERS[peer]} {short(middle(peer, 'p99_ms'))} ms, {times(middle(peer, 'ratio'))} the "
+            f"{short(middle(peer, 'flush_ms'))} ms" for peer in NEIGHBOURS if any(run["peer"] == peer for run in runs)]
+    if not told:
+        return ""
+    return ("\nA room of 10,000 (S=1 P=64 W=1) and 1,000 rooms of 2 (P=64 W=1) at once: within what time 99 of 100 "
+            "deliveries in the small rooms arrive, and what that is of the CPU time of one message to all of the large "
+            f"room. {'; '.join(told)}.\n")
 
 
 def legend(data, rows):

@@ -123,12 +123,11 @@ pub enum Event {
 }
 
 impl Event {
-    /// What it says, in bytes: about as much as it is on the wire, and in memory.
-    pub fn size(&self) -> usize {
+    /// What it says, which is most of what it is on the wire.
+    pub fn text(&self) -> &str {
         match self {
-            Self::Joined { room, .. } | Self::Left { room, .. } => room.len(),
-            Self::RoomMessage { room, text, .. } => room.len() + text.len(),
-            Self::PrivateMessage { text, .. } => text.len(),
+            Self::Joined { room, .. } | Self::Left { room, .. } => room,
+            Self::RoomMessage { text, .. } | Self::PrivateMessage { text, .. } => text,
         }
     }
 }

@@ -106,6 +106,14 @@ impl Hub {
         self.session(slot)?.room
     }
 
+    /// Gives back the memory of a crowd that has gone: no slot from index `end` on is in use.
+    pub fn give_back(&mut self, end: usize) {
+        self.sessions.truncate(end);
+        self.sessions.shrink_to_fit();
+        self.slots.shrink_to_fit();
+        self.rooms.give_back();
+    }
+
     /// How many sessions there are.
     pub fn session_count(&self) -> usize {
         self.slots.len()

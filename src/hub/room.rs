@@ -84,6 +84,11 @@ impl Rooms {
         false
     }
 
+    pub(super) fn give_back(&mut self) {
+        self.rooms.shrink_to_fit();
+        self.by_name.shrink_to_fit();
+    }
+
     /// All names, oldest room first.
     pub(super) fn names(&self) -> Vec<Rc<str>> {
         let mut rooms: Vec<&Room> = self.rooms.iter().map(|(_, room)| room).collect();

@@ -77,6 +77,12 @@ impl<const KINDS: usize> Deadlines<KINDS> {
         }
     }
 
+    /// Gives back the memory of the slots from index `end` on, of which none is armed.
+    pub fn give_back(&mut self, end: usize) {
+        self.nodes.truncate(end);
+        self.nodes.shrink_to_fit();
+    }
+
     /// When the next one is due.
     pub fn next(&self) -> Option<Instant> {
         self.lists.iter().filter_map(|list| self.nodes.get(list.first as usize)?.at).min()

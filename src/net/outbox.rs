@@ -97,11 +97,10 @@ impl Outbox {
         scratch.clear();
         let mut skip = self.written;
         for slice in &self.queue {
-            scratch.extend_from_slice(&slice[skip..]);
+            let room = GATHER_BYTES - scratch.len();
+            let rest = &slice[skip..];
+            scratch.extend_from_slice(&rest[..rest.len().min(room)]);
             skip = 0;
-            if scratch.len() >= GATHER_BYTES {
-                break;
-            }
         }
     }
 

@@ -22,9 +22,6 @@ pub enum Received {
 /// A non-blocking connection, registered with the poll under its slot's token.
 pub struct Socket {
     stream: TcpStream,
-    /// The kernel's buffer was full at the last write, and it has not said since that there is room.
-    is_full: bool,
-    /// Writability is asked for.
     waits_to_write: bool,
 }
 
@@ -35,7 +32,7 @@ impl Socket {
         // Frames are gathered and written once a turn, so waiting for more to send would only add delay.
         stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE)?;
-        Ok(Self { stream, is_full: false, waits_to_write: false })
+        Ok(Self { stream, waits_to_write: false })
     }
 
     /// Reads once.
@@ -51,13 +48,7 @@ impl Socket {
         }
     }
 
-    /// The kernel takes bytes again.
-    pub fn may_write(&mut self) {
-        self.is_full = false;
-    }
-
-    /// Writes what it can of `outbox` and, behind it, `last`; asks for writability only while there is a rest. Until
-    /// that comes, it does not try again.
+    /// Writes what it can of `outbox` and, behind it, `last`; asks for writability only while there is a rest.
     pub fn flush(
         &mut self,
         outbox: &mut Outbox,
@@ -66,15 +57,11 @@ impl Socket {
         registry: &Registry,
         token: Token,
     ) -> io::Result<()> {
-        if self.is_full {
-            last.into_iter().for_each(|slice| outbox.push(slice));
-            return Ok(());
-        }
-        self.is_full = !outbox.flush(last, &mut self.stream, scratch)?;
-        if self.is_full != self.waits_to_write {
-            let interest = if self.is_full { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        let waits = !outbox.flush(last, &mut self.stream, scratch)?;
+        if waits != self.waits_to_write {
+            let interest = if waits { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
             registry.reregister(&mut self.stream, token, interest)?;
-            self.waits_to_write = self.is_full;
+            self.waits_to_write = waits;
         }
         Ok(())
     }

@@ -70,8 +70,8 @@ impl Fanout {
         }
     }
 
-    /// Puts what `key` has not heard yet into its outbox. To be called before its membership changes, too, since it
-    /// is told what came before as a member and nothing of that afterwards.
+    /// Puts what `key` has not heard yet into its outbox. To be called before its membership or its stage changes, too:
+    /// it is told what came before as a member, and nothing of that afterwards.
     pub(super) fn catch_up(&mut self, key: SlotKey, hub: &Hub, slots: &mut Slots) {
         let next = self.news.next_number();
         let Some(slot) = slots.get(key).filter(|slot| slot.heard < next) else { return };
@@ -85,7 +85,7 @@ impl Fanout {
         });
     }
 
-    /// What `key` has not heard yet, if that is all that its room has been told; else it is put into the outbox.
+    /// What `key` has not heard yet, if that is all that its room has been told; else it goes into the outbox.
     pub(super) fn fetch(&mut self, key: SlotKey, hub: &Hub, slots: &mut Slots) -> Option<Shared> {
         let slot = slots.get(key)?;
         let whole = self.whole_for(hub.room_of(key)?, slot.heard, slot.dialect()?);
@@ -103,8 +103,8 @@ impl Fanout {
         })
     }
 
-    /// The rooms that have been told something since the last flush, each with the number below which whoever has
-    /// heard has not heard all of it. Small rooms come first, lest they wait for thousands of others.
+    /// The rooms that have been told something since the last flush, and the number of the last item of each. Small
+    /// rooms come first, lest they wait for thousands of others.
     pub(super) fn rooms_with_news(&self, hub: &Hub) -> Vec<(RoomKey, u64)> {
         let mut rooms: Vec<_> = self.news.rooms().collect();
         rooms.sort_by_key(|&(room, _)| hub.members(room).len());
@@ -114,6 +114,13 @@ impl Fanout {
     /// Whether rooms have been told something since the last flush.
     pub(super) fn has_news(&self) -> bool {
         !self.news.is_empty()
+    }
+
+    /// Gives back the memory of a crowd that has gone.
+    pub(super) fn give_back(&mut self) {
+        self.effects.shrink_to_fit();
+        self.wire = Vec::new();
+        self.news.give_back();
     }
 
     /// All members have been flushed.

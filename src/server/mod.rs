@@ -1,8 +1,9 @@
 //! The loop that ties the layers together, in one thread.
 //!
 //! [`Server::turn`] is the whole flow: wait for events, accept, read and carry out what was asked, see to what is
-//! due, let the departed leave their rooms, flush what is owed, free the slots of those who are gone. Work per turn
-//! is bounded by the named numbers below; whatever is cut off is remembered and goes on in the next turn.
+//! due, let the departed leave their rooms, flush what is owed, free the slots of those who are gone. What is
+//! read in a turn is bounded by the named numbers below, and what is told by the size of an outbox; whatever is cut off
+//! is remembered and goes on in the next turn. Each member is written to once, however much it was told.
 
 mod fanout;
 mod flush;
@@ -44,13 +45,10 @@ const ACCEPTS_PER_TURN: usize = 64;
 /// What one session may use before it is another's turn: one read of the scratch buffer, and so many frames.
 const READ_SHARE_BYTES: usize = 64 * 1024;
 const READ_SHARE_FRAMES: usize = 64;
-/// How many shares a session may have in one turn, and how large the batch is beyond which there are no second ones.
+/// How many shares a session may have in one turn, all others having had theirs.
 const SHARES_PER_TURN: usize = 4;
-const BATCH_BYTES: usize = 256 * 1024;
-/// Once outboxes have grown by so much, whoever is ready waits for the next turn. Departures are not counted.
-const GROWTH_PER_TURN_BYTES: usize = 16 << 20;
-/// Pings answered one by one in a turn; of further ones only the last (RFC 6455 section 5.5.3 allows that).
-const PONGS_PER_TURN: usize = 16;
+/// Pings answered one by one in a share; of further ones only the last (RFC 6455 section 5.5.3 allows that).
+const PONGS_PER_SHARE: usize = 16;
 
 /// What a slot may be waiting for. All deadlines of one kind are equally long.
 #[derive(Clone, Copy)]
@@ -194,7 +192,6 @@ impl Server {
                     slot.read_closed |= event.is_read_closed();
                     slot.readable |= event.is_readable() || slot.read_closed;
                     if event.is_writable() {
-                        slot.socket.may_write();
                         self.slots.touch(key);
                     }
                     self.slots.queue(key);
@@ -333,6 +330,7 @@ impl Server {
             self.deadlines.disarm(key);
             self.pauses.disarm(key);
         });
+        self.give_back();
         if freed > 0
             && let Some(listener) = &mut self.listener
             && (self.is_full || listener.is_exhausted())
@@ -343,6 +341,17 @@ impl Server {
         if self.drain_until.is_some_and(|until| until <= self.now || self.slots.len() == 0) {
             self.ended.get_or_insert(Ended::InOrder);
         }
+    }
+
+    /// A crowd that has gone leaves nothing: what grew with it shrinks. The buffers for writing are given up whole, since
+    /// the allocator gives back to the system what lies above all that is in use.
+    fn give_back(&mut self) {
+        let Some(end) = self.slots.give_back() else { return };
+        self.hub.give_back(end);
+        self.deadlines.give_back(end);
+        self.pauses.give_back(end);
+        self.fanout.give_back();
+        self.gathered = Vec::new();
     }
 
     fn arm(&mut self, key: SlotKey, due: Due) {

@@ -59,15 +59,16 @@ impl News {
         self.base + self.items.len() as u64
     }
 
-    /// Notes what `room` is told. Returns what that costs, in bytes of memory.
+    /// Notes what `room` is told. Returns about how many bytes that is, here and on the wire.
     pub(super) fn tell(&mut self, room: RoomKey, event: Event) -> usize {
-        let cost = size_of::<Item>() + event.size();
+        let cost = size_of::<Item>() + json_bytes(event.text());
         let index = self.items.len() as u32;
         self.items.push(Item { event, next: NONE, encoded: Encoded::default() });
         if let Some(place) = self.place(room) {
             let news = &mut self.rooms[place];
             self.items[news.last as usize].next = index;
             news.last = index;
+            // What was joined before lacks this one.
             news.whole = Encoded::default();
         } else {
             if self.places.len() <= room.index() {
@@ -79,20 +80,20 @@ impl News {
         cost
     }
 
-    /// Yields what `room` has been told from the number `heard` on, one by one and in order, as `encode` makes it.
+    /// Hands over what `room` has been told from the number `heard` on, one by one and in order, as `encode` makes it.
     pub(super) fn unheard(
         &mut self,
         room: RoomKey,
         heard: u64,
         dialect: DialectKey,
         mut encode: impl FnMut(&Event) -> Shared,
-        mut yield_: impl FnMut(Shared),
+        mut hand_over: impl FnMut(Shared),
     ) {
         let Some(news) = self.place(room).map(|place| &self.rooms[place]) else { return };
         let mut index = if self.base + u64::from(news.last) < heard { NONE } else { news.first };
         while let Some(item) = self.items.get_mut(index as usize) {
             if self.base + u64::from(index) >= heard {
-                yield_(Shared::clone(item.encoded[dialect.index()].get_or_insert_with(|| encode(&item.event))));
+                hand_over(Shared::clone(item.encoded[dialect.index()].get_or_insert_with(|| encode(&item.event))));
             }
             index = item.next;
         }
@@ -125,6 +126,13 @@ impl News {
         self.rooms.iter().map(|news| (news.room, self.base + u64::from(news.last)))
     }
 
+    /// Gives back the memory of a crowd that has gone.
+    pub(super) fn give_back(&mut self) {
+        if self.is_empty() {
+            *self = Self { base: self.base, ..Self::default() };
+        }
+    }
+
     /// Everybody has heard everything.
     pub(super) fn clear(&mut self) {
         self.base = self.next_number();
@@ -140,4 +148,14 @@ impl News {
         let place = self.places.get(room.index()).copied().filter(|&place| place != NONE)?;
         Some(place as usize)
     }
+}
+
+/// How long `text` is when JSON has escaped it: a control character takes six bytes.
+fn json_bytes(text: &str) -> usize {
+    let escaped = |byte| match byte {
+        0..0x20 => 6,
+        b'"' | b'\\' => 2,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum()
 }

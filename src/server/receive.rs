@@ -6,7 +6,7 @@ use http::{Method, Request, StatusCode};
 
 use super::route::{Route, route};
 use super::slot::Stage;
-use super::{BATCH_BYTES, Due, GROWTH_PER_TURN_BYTES, PONGS_PER_TURN, READ_SHARE_FRAMES, SHARES_PER_TURN, Server};
+use super::{Due, PONGS_PER_SHARE, READ_SHARE_FRAMES, SHARES_PER_TURN, Server};
 use crate::dialect::{Decoded, DialectKey};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
@@ -15,14 +15,16 @@ use crate::proto::http::{Answer, HeadFault, HeadReader, has_body, keeps_alive, w
 use crate::proto::websocket::{Fault, Incoming, Inlet};
 
 impl Server {
-    /// Gives each ready slot its share, and what is left to be read another one, as long as the batch is small: the
-    /// more is told in a turn, the less each delivery costs.
+    /// Gives each ready slot its share, and then those with more to be read another one: the more is told in a turn, the
+    /// less each delivery costs. But nobody is told more in a turn than half of what an outbox may hold, or a crowd that
+    /// speaks at once would make slow readers of all who hear it; whoever is ready then waits for the next turn.
     pub(super) fn read(&mut self) {
         self.fanout.spent = 0;
+        let enough = self.config.outbox / 2;
         for _ in 0..SHARES_PER_TURN {
             let ready = self.slots.take_ready();
             let mut served = 0;
-            while served < ready.len() && self.fanout.spent < GROWTH_PER_TURN_BYTES {
+            while served < ready.len() && self.fanout.spent < enough {
                 self.receive(ready[served]);
                 served += 1;
             }
@@ -31,7 +33,7 @@ impl Server {
                 self.slots.queue(key);
             }
             self.slots.return_ready(ready);
-            if !self.slots.has_ready() || self.fanout.spent >= BATCH_BYTES {
+            if !self.slots.has_ready() || self.fanout.spent >= enough {
                 break;
             }
         }
@@ -83,7 +85,6 @@ impl Server {
     fn peer_finished(&mut self, key: SlotKey) {
         let Some(slot) = self.slots.get(key) else { return };
         slot.peer_finished = true;
-        // It may still read what it was told before.
         self.fanout.catch_up(key, &self.hub, &mut self.slots);
         let Some(slot) = self.slots.get(key) else { return };
         let is_closing = matches!(slot.stage, Stage::Closing { .. });
@@ -255,7 +256,6 @@ impl Server {
                 match dialect.dialect().decode(message, &self.limits) {
                     Decoded::Answer(wire) => self.owe(key, wire),
                     Decoded::Request(request) => {
-                        // It may join or leave a room.
                         self.fanout.catch_up(key, &self.hub, &mut self.slots);
                         self.hub.apply(key, request, &mut self.fanout.effects);
                     }
@@ -267,7 +267,7 @@ impl Server {
     }
 }
 
-/// Answers to the pings of one turn: the first few each, of the others the last.
+/// Answers to the pings of one share: the first few each, of the others the last.
 #[derive(Default)]
 struct Pongs {
     sent: usize,
@@ -276,7 +276,7 @@ struct Pongs {
 
 impl Pongs {
     fn allow(&mut self, pong: Vec<u8>) -> Option<Vec<u8>> {
-        if self.sent < PONGS_PER_TURN {
+        if self.sent < PONGS_PER_SHARE {
             self.sent += 1;
             return Some(pong);
         }

@@ -112,10 +112,15 @@ impl Slot {
     }
 }
 
+/// For so few it is not worth while to give memory back.
+const KEPT_SLOTS: usize = 256;
+
 /// All slots, and the lists of those that have work to be done in this turn or the next.
 #[derive(Default)]
 pub(super) struct Slots {
     slab: Slab<Slot>,
+    /// When so few are left, memory is given back.
+    few: usize,
     /// To be read from: an edge does not fire twice, so whoever was not read to the end is remembered here.
     ready: Vec<SlotKey>,
     /// Whose outbox has something new, or whose socket takes bytes again.
@@ -135,6 +140,7 @@ impl Slots {
         let entry = self.slab.vacant_entry();
         let key = SlotKey::new(entry.key());
         entry.insert(make(Token(key.index()))?);
+        self.few = self.few.max(self.slab.len() / 4);
         Ok(key)
     }
 
@@ -255,6 +261,21 @@ impl Slots {
 
     pub(super) fn take_departed(&mut self) -> Vec<SlotKey> {
         std::mem::take(&mut self.departed)
+    }
+
+    /// Gives back the memory of a crowd when three quarters of it have gone, so that whoever comes and goes beside it
+    /// costs nothing. Returns the index from which on no slot is in use, for other tables to do the same.
+    pub(super) fn give_back(&mut self) -> Option<usize> {
+        if self.slab.len() > self.few || self.slab.capacity() < KEPT_SLOTS {
+            return None;
+        }
+        self.few = self.slab.len() / 4;
+        self.slab.shrink_to_fit();
+        for list in [&mut self.ready, &mut self.departed, &mut self.gone] {
+            list.shrink_to_fit();
+        }
+        self.touched.shrink_to_fit();
+        Some(self.slab.iter().next_back().map_or(0, |(last, _)| last + 1))
     }
 
     /// Frees the slots of those who are gone. Yields each key while its new tenant is still impossible.

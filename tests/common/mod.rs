@@ -125,8 +125,22 @@ impl Server {
 
     /// Resident memory, in bytes, of the process's own pages.
     pub fn resident_bytes(&self) -> u64 {
+        self.status_bytes("RssAnon:")
+    }
+
+    /// All resident memory, in bytes: the binary's pages too.
+    pub fn resident_bytes_of_all(&self) -> u64 {
+        self.status_bytes("VmRSS:")
+    }
+
+    /// The most of that there ever was.
+    pub fn peak_bytes_of_all(&self) -> u64 {
+        self.status_bytes("VmHWM:")
+    }
+
+    fn status_bytes(&self, field: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
@@ -325,6 +339,9 @@ pub fn read_close(stream: &mut impl Read) -> (u16, String) {
     }
 }
 
+/// Enters the room that [`gather`] fills; the answer is the same.
+pub const JOIN: &[u8] = br#"{"action":"join","room":"everybody"}"#;
+
 /// So many action clients in one room, which is theirs alone; nothing is on its way to any of them.
 pub fn room_of(server: &Server, members: usize) -> Vec<TcpStream> {
     let mut room: Vec<TcpStream> = (0..members).map(|_| raw_websocket(server, ACTION)).collect();
@@ -335,14 +352,13 @@ pub fn room_of(server: &Server, members: usize) -> Vec<TcpStream> {
 /// Has them all join one room. A part at a time, so that what all are told of all does not pile up.
 pub fn gather(room: &mut [TcpStream]) {
     const PART: usize = 500;
-    let join = br#"{"action":"join","room":"everybody"}"#;
     for start in (0..room.len()).step_by(PART) {
         let end = (start + PART).min(room.len());
         for joining in &mut room[start..end] {
-            joining.write_all(&frame(TEXT, join)).unwrap();
+            joining.write_all(&frame(TEXT, JOIN)).unwrap();
         }
         for joining in &mut room[start..end] {
-            while read_frame(joining).unwrap().1 != join {}
+            while read_frame(joining).unwrap().1 != JOIN {}
         }
         // All of this part are in, so that this is the last that anybody is told.
         say(&mut room[0], "all here?");

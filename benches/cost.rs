@@ -118,8 +118,8 @@ fn measure(scenario: &Scenario) -> Cost {
 const SERVE: [&str; 9] = ["serve", "--listen", "127.0.0.1:0", "--rate", "0", "--ping", "24h", "--drain", "1ms"];
 
 /// glibc picks its `memcpy` and the like by what the processor has, and valgrind counts each byte that `rep movsb`
-/// copies, so that figures differ by up to a third. Without these features every x86-64 processor runs the same code. (In
-/// Rust nothing on a message's way asks for the processor's features.)
+/// copies, so that figures differ by up to a third. Without these features every x86-64 processor runs the same code.
+/// (In Rust nothing on a message's way asks for them.)
 const PLAIN_PROCESSOR: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,\
                                -Prefer_ERMS,-Prefer_FSRM,-SSSE3,-SSE4_1,-SSE4_2";
 
@@ -196,7 +196,7 @@ fn converse(server: &Server, clients: &mut [TcpStream], scenario: &Scenario, tur
     }
 }
 
-/// Waits until the server sleeps. If it got the next message before, a turn that it makes for nothing would not be seen.
+/// Waits until the server sleeps. If the next message came before, a turn that it makes for nothing would go unseen.
 fn settle(server: &Server) {
     let deadline = Instant::now() + PATIENCE;
     while !server.is_asleep() {

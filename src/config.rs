@@ -5,6 +5,7 @@
 //! value came from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub max_head: usize,
     /// The largest number of headers.
     pub max_headers: usize,
+    /// The largest request body, in bytes.
+    pub max_body: usize,
     /// The most that a connection may be owed, in bytes.
     pub outbox: usize,
     /// Messages per second and connection; 0 is no limit.
@@ -46,8 +49,47 @@ pub struct Config {
     pub drain: Duration,
     /// Which pages may connect.
     pub origins: Origins,
+    /// Where things are kept: the URL of a store, or empty for none. It may hold a password.
+    pub database: Secret,
+    /// The store's schema is made and brought up to date at the start; else it is only checked.
+    pub migrate: bool,
+    /// What is acknowledged outlives a power cut, and not only the process.
+    pub durability: Durability,
+    /// How long the start waits for the store.
+    pub store_wait: Duration,
+    /// How long a request waits for the store.
+    pub store_patience: Duration,
+    /// How many requests may wait for the store.
+    pub store_queue: usize,
+    /// What programs show to use the database API and the event dialect; empty for none.
+    pub api_key: Secret,
+    /// What the upstream store wants to be shown; empty for none.
+    pub upstream_key: Secret,
+    /// How many rooms there may be.
+    pub max_rooms: usize,
+    /// How many rooms a session may be in.
+    pub max_rooms_joined: usize,
     /// What is logged.
     pub log: LevelFilter,
+}
+
+/// A value that is never printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "none" } else { "(secret)" })
+    }
+}
+
+/// What a commit waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durability {
+    /// Until the disk has it: it outlives a power cut.
+    Full,
+    /// Until the system has it: it outlives the process.
+    Normal,
 }
 
 /// One line of the table.
@@ -60,6 +102,8 @@ pub struct Setting {
     pub default: &'static str,
     /// What it does, in one line.
     pub help: &'static str,
+    /// Its value is not to be shown, not even in an error.
+    pub is_secret: bool,
     set: Set,
 }
 
@@ -79,8 +123,21 @@ const fn setting(
     help: &'static str,
     set: Set,
 ) -> Setting {
-    Setting { flag, value, default, help, set }
+    Setting { flag, value, default, help, is_secret: false, set }
 }
+
+const fn secret(
+    flag: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+    set: Set,
+) -> Setting {
+    Setting { flag, value, default, help, is_secret: true, set }
+}
+
+/// What `DATABASE_URL` is where nothing is said.
+const DEFAULT_DATABASE: &str = if cfg!(feature = "sqlite") { "sqlite:roomcast.db" } else { "none" };
 
 /// All settings, in the order of the help.
 pub static SETTINGS: &[Setting] = &[
@@ -116,6 +173,9 @@ pub static SETTINGS: &[Setting] = &[
     setting("max-headers", "N", "100", "most headers in a request", |config, text| {
         put(&mut config.max_headers, number(text).and_then(at_least_one))
     }),
+    setting("max-body", "SIZE", "64KiB", "largest request body", |config, text| {
+        put(&mut config.max_body, size(text).and_then(at_least_one))
+    }),
     setting("outbox", "SIZE", "1MiB", "most that a connection may be owed", |config, text| {
         put(&mut config.outbox, size(text).and_then(at_least_one))
     }),
@@ -132,6 +192,44 @@ pub static SETTINGS: &[Setting] = &[
     }),
     setting("drain", "TIME", "5s", "time for a closing connection, and for all at shutdown", |config, text| {
         put(&mut config.drain, duration(text))
+    }),
+    secret(
+        "database",
+        "URL",
+        DEFAULT_DATABASE,
+        "where things are kept: sqlite:PATH, sqlite::memory:, https://…, or none",
+        |config, text| put(&mut config.database, Ok(Secret(if text == "none" { "" } else { text }.into()))),
+    ),
+    setting("migrate", "YES", "yes", "yes or no: bring the store's schema up to date at the start", |config, text| {
+        put(&mut config.migrate, yes_or_no(text))
+    }),
+    setting(
+        "durability",
+        "LEVEL",
+        "full",
+        "what a commit outlives: full, a power cut; normal, the process",
+        |config, text| put(&mut config.durability, durability(text)),
+    ),
+    setting("store-wait", "TIME", "30s", "time to wait for the store at the start", |config, text| {
+        put(&mut config.store_wait, duration(text))
+    }),
+    setting("store-patience", "TIME", "3s", "time that a request may wait for the store", |config, text| {
+        put(&mut config.store_patience, duration(text))
+    }),
+    setting("store-queue", "N", "4096", "requests that may wait for the store", |config, text| {
+        put(&mut config.store_queue, number(text).and_then(at_least_one))
+    }),
+    secret("api-key", "KEY", "", "what the event dialect and the database API ask for", |config, text| {
+        put(&mut config.api_key, key(text))
+    }),
+    secret("upstream-key", "KEY", "", "what is shown to a store that is another server", |config, text| {
+        put(&mut config.upstream_key, key(text))
+    }),
+    setting("max-rooms", "N", "100000", "rooms at once", |config, text| {
+        put(&mut config.max_rooms, number(text).and_then(at_least_one))
+    }),
+    setting("max-rooms-joined", "N", "100", "rooms that a session may be in", |config, text| {
+        put(&mut config.max_rooms_joined, number(text).and_then(at_least_one))
     }),
     setting("log", "LEVEL", "info", "off, error, warn, info, debug or trace", |config, text| {
         let level = text.parse().map_err(|_| "must be off, error, warn, info, debug or trace".into());
@@ -167,7 +265,10 @@ impl Sources {
         let mut config = Config::unset();
         for setting in SETTINGS {
             let (text, from) = self.value_of(setting);
-            (setting.set)(&mut config, &text).map_err(|error| format!("{from}: {text:?} {error}"))?;
+            (setting.set)(&mut config, &text).map_err(|error| match setting.is_secret {
+                true => format!("{from}: the value {error}"),
+                false => format!("{from}: {text:?} {error}"),
+            })?;
         }
         config.origins.loopback = config.listen.ip().is_loopback();
         Ok(config)
@@ -213,6 +314,12 @@ fn from_foreign_names(flag: &str, variables: &BTreeMap<String, String>) -> Optio
             let host = if is_bare_ipv6 { format!("[{host}]") } else { host.into() };
             Some((format!("{host}:{port}"), "HOST and PORT"))
         }
+        "listen" => value("SHELLO_WS_PORT").map(|port| (format!("127.0.0.1:{port}"), "SHELLO_WS_PORT")),
+        "database" => {
+            let names = ["DATABASE_URL", "SHELLO_API_URL"];
+            names.into_iter().find_map(|name| Some((value(name)?.to_owned(), name)))
+        }
+        "upstream-key" => value("SHELLO_API_KEY").map(|key| (key.to_owned(), "SHELLO_API_KEY")),
         "log" => {
             let debug = value("DEBUG")?.to_ascii_lowercase();
             matches!(debug.as_str(), "1" | "true" | "yes" | "on").then(|| ("debug".into(), "DEBUG"))
@@ -231,6 +338,7 @@ impl Config {
             max_text: 0,
             max_head: 0,
             max_headers: 0,
+            max_body: 0,
             outbox: 0,
             rate: 0,
             burst: 0,
@@ -239,6 +347,16 @@ impl Config {
             handshake: Duration::ZERO,
             drain: Duration::ZERO,
             origins: Origins::default(),
+            database: Secret::default(),
+            migrate: true,
+            durability: Durability::Full,
+            store_wait: Duration::ZERO,
+            store_patience: Duration::ZERO,
+            store_queue: 0,
+            api_key: Secret::default(),
+            upstream_key: Secret::default(),
+            max_rooms: 0,
+            max_rooms_joined: 0,
             log: LevelFilter::Info,
         }
     }
@@ -275,6 +393,28 @@ fn origins(text: &str) -> Result<Origins, String> {
     Ok(origins)
 }
 
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "yes" | "true" | "on" | "1" => Ok(true),
+        "no" | "false" | "off" | "0" => Ok(false),
+        _ => Err("must be yes or no".into()),
+    }
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "full" => Ok(Durability::Full),
+        "normal" => Ok(Durability::Normal),
+        _ => Err("must be full or normal".into()),
+    }
+}
+
+/// A key travels in a header.
+fn key(text: &str) -> Result<Secret, String> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_plain { Ok(Secret(text.into())) } else { Err("must be printable ASCII without spaces".into()) }
+}
+
 pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "is not a whole number in range".into())
 }
@@ -308,81 +448,4 @@ fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|&(name, value)| (name.into(), value.into())).collect()
-    }
-
-    #[test]
-    fn the_defaults_are_those_of_the_design() {
-        let config = Sources::default().config().unwrap();
-        assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
-        assert_eq!((config.max_message, config.max_head, config.max_headers), (65_536, 16_384, 100));
-        assert_eq!((config.outbox, config.max_text), (1_048_576, 16_384));
-        assert_eq!((config.rate, config.burst), (100, 200));
-        assert_eq!((config.ping.as_secs(), config.pong.as_secs()), (25, 20));
-        assert_eq!((config.handshake.as_secs(), config.drain.as_secs()), (10, 5));
-        assert!(config.origins.loopback);
-    }
-
-    #[test]
-    fn flags_beat_the_environment_and_that_beats_the_file() {
-        let mut sources = Sources { file: map(&[("ROOMCAST_RATE", "1"), ("PORT", "1111")]), ..Sources::default() };
-        assert_eq!(sources.config().unwrap().rate, 1);
-        assert_eq!(sources.config().unwrap().listen.port(), 1111);
-        sources.environment = map(&[("ROOMCAST_RATE", "2"), ("ROOMCAST_LISTEN", "0.0.0.0:2222"), ("PORT", "3333")]);
-        assert_eq!(sources.config().unwrap().rate, 2);
-        assert_eq!(sources.config().unwrap().listen.to_string(), "0.0.0.0:2222");
-        assert!(!sources.config().unwrap().origins.loopback);
-        sources.flags = map(&[("rate", "3")]);
-        assert_eq!(sources.config().unwrap().rate, 3);
-    }
-
-    #[test]
-    fn foreign_names_work_too() {
-        let variables = [("HOST", "0.0.0.0"), ("PORT", "9000"), ("DEBUG", "True")];
-        let sources = Sources { environment: map(&variables), ..Sources::default() };
-        let config = sources.config().unwrap();
-        assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
-        assert_eq!(config.log, LevelFilter::Debug);
-    }
-
-    #[test]
-    fn errors_name_the_source_and_the_value() {
-        let error = |sources: Sources| sources.config().unwrap_err();
-        let cases = [
-            ("ROOMCAST_PING", "soon", "ROOMCAST_PING: \"soon\" is not a time such as 25s, 500ms or 2m"),
-            ("ROOMCAST_PING", "0s", "ROOMCAST_PING: \"0s\" is not a time such as 25s, 500ms or 2m"),
-            ("ROOMCAST_OUTBOX", "-1", "ROOMCAST_OUTBOX: \"-1\" is not a size such as 65536, 64KiB or 1MiB"),
-            ("ROOMCAST_OUTBOX", "0", "ROOMCAST_OUTBOX: \"0\" must be at least 1"),
-            ("ROOMCAST_RATE", "5000000000", "ROOMCAST_RATE: \"5000000000\" is not a whole number in range"),
-            ("ROOMCAST_LISTEN", "here", "ROOMCAST_LISTEN: \"here\" is not an address such as 127.0.0.1:8000"),
-            (
-                "ROOMCAST_ALLOW_ORIGINS",
-                "good.com",
-                "ROOMCAST_ALLOW_ORIGINS: \"good.com\" is not a list of origins such as https://chat.example",
-            ),
-            ("ROOMCAST_LOG", "loud", "ROOMCAST_LOG: \"loud\" must be off, error, warn, info, debug or trace"),
-            ("ROOMCAST_PONY", "1", "ROOMCAST_PONY: there is no such setting; roomcast serve --help lists them"),
-        ];
-        for (variable, value, sentence) in cases {
-            assert_eq!(error(Sources { environment: map(&[(variable, value)]), ..Sources::default() }), sentence);
-        }
-        let flags = Sources { flags: map(&[("burst", "0")]), ..Sources::default() };
-        assert_eq!(error(flags), "--burst: \"0\" must be at least 1");
-        let file = Sources { file: map(&[("ROOMCAST_RATE", "x")]), ..Sources::default() };
-        assert_eq!(error(file), "ROOMCAST_RATE in .env: \"x\" is not a whole number in range");
-    }
-
-    #[test]
-    fn sizes_and_times() {
-        assert_eq!((size("64KiB"), size("1 mib"), size("7")), (Ok(65_536), Ok(1_048_576), Ok(7)));
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), duration("120"));
-        for bad in ["", "s", "1.5s", "1x", "99999999999999999999", "8000000h", "é"] {
-            assert!(duration(bad).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -62,6 +62,23 @@ impl CloseReason {
         !matches!(self, Self::Peer | Self::Idle | Self::GoingAway)
     }
 
+    /// One word, for counters.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Peer => "peer",
+            Self::Idle => "idle",
+            Self::HandshakeTimeout => "handshake_timeout",
+            Self::GoingAway => "going_away",
+            Self::Protocol => "protocol",
+            Self::NotUtf8 => "not_utf8",
+            Self::TooBig => "too_big",
+            Self::TooManyFragments => "too_many_fragments",
+            Self::SlowReader => "slow_reader",
+            Self::MissedPing => "missed_ping",
+            Self::BadRequest => "bad_request",
+        }
+    }
+
     /// The sentence for the close frame and the log.
     pub fn sentence(self) -> &'static str {
         match self {

@@ -2,8 +2,13 @@
 //!
 //! Two of them are easily confused and must never be: a [`SlotKey`] is a place inside this process that gets a new
 //! tenant when the old one has left; a [`ConnectionId`] is what clients see, and is never used twice.
+//!
+//! [`UserId`], [`RoomId`] and [`MessageId`] come from the store: 1, 2, 3, …, never used twice. Users and rooms have a
+//! UUID besides, and where a client names one it may use either: a [`Reference`].
 
 use std::fmt;
+
+pub use uuid::Uuid;
 
 /// A place in the server's slab: the `mio` token of a connection, and what rooms keep of their members.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -30,14 +35,71 @@ pub struct ConnectionId(pub u64);
 impl ConnectionId {
     /// Reads the form that [`fmt::Display`] writes. Anything else, `01` and `+1` among it, names no connection.
     pub fn parse(text: &str) -> Option<Self> {
-        let canonical = text == "0" || (text.starts_with(|c: char| ('1'..='9').contains(&c)));
-        if canonical { text.parse().ok().map(Self) } else { None }
+        canonical(text).map(Self)
     }
 }
 
-impl fmt::Display for ConnectionId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+/// Reads a number in the one form in which it would be written.
+fn canonical<T: std::str::FromStr>(text: &str) -> Option<T> {
+    let is_canonical = text == "0" || (text.starts_with(|c: char| ('1'..='9').contains(&c)));
+    if is_canonical { text.parse().ok() } else { None }
+}
+
+/// A registered user, in the store.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct UserId(pub i64);
+
+/// A durable room, in the store.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct RoomId(pub i64);
+
+impl RoomId {
+    /// The room that always exists, open and durable.
+    pub const LOBBY: Self = Self(1);
+}
+
+/// A message of a durable room, in the store. Within a room later messages have greater ids.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct MessageId(pub i64);
+
+macro_rules! displayed_as_number {
+    ($($id:ty),*) => {
+        $(impl fmt::Display for $id {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        })*
+    };
+}
+
+displayed_as_number!(ConnectionId, UserId, RoomId, MessageId);
+
+/// How a client names a user or a room. It may name nobody.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reference {
+    /// By its id.
+    Number(i64),
+    /// By its UUID.
+    Uuid(Uuid),
+}
+
+impl Reference {
+    /// Reads a positive number or a UUID.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = canonical(text).filter(|&number| number > 0).map(Self::Number);
+        number.or_else(|| text.parse().ok().map(Self::Uuid))
+    }
+}
+
+impl From<UserId> for Reference {
+    fn from(id: UserId) -> Self {
+        Self::Number(id.0)
+    }
+}
+
+impl From<RoomId> for Reference {
+    fn from(id: RoomId) -> Self {
+        Self::Number(id.0)
     }
 }
 
@@ -51,6 +113,16 @@ mod tests {
         assert_eq!(ConnectionId::parse("120"), Some(ConnectionId(120)));
         for other in ["", "01", "00", "+1", "-1", " 1", "1 ", "1.0", "1a", "٣", "18446744073709551616"] {
             assert_eq!(ConnectionId::parse(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn users_and_rooms_are_named_by_number_or_uuid() {
+        let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        assert_eq!(Reference::parse("7"), Some(Reference::Number(7)));
+        assert_eq!(Reference::parse(uuid), Some(Reference::Uuid(uuid.parse().unwrap())));
+        for other in ["", "0", "-1", "07", "1.0", "9223372036854775808", "67e55044", "x"] {
+            assert_eq!(Reference::parse(other), None, "{other:?}");
         }
     }
 }

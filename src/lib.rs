@@ -8,11 +8,12 @@
 //! |---|---|---|
 //! | 7 | [`cli`] | the subcommands of the binary |
 //! | 6 | [`server`] | the loop that ties the layers together |
+//! | 5 | [`store`] | users, durable rooms and messages, kept for good; a thread of its own |
 //! | 4 | [`dialect`] | the client protocols: text to request, reply and event to bytes |
 //! | 3 | [`hub`] | sessions, rooms, members, rights: the chat itself, without I/O |
 //! | 2 | [`proto`] | HTTP/1.1 and WebSocket as pure machines |
 //! | 1 | [`net`] | listener, sockets, outboxes, deadlines: bytes and places |
-//! | 0 | [`id`], [`error`], [`origin`], [`config`] | small vocabulary that every layer may use |
+//! | 0 | [`id`], [`timestamp`], [`error`], [`origin`], [`config`] | small vocabulary that every layer may use |
 //!
 //! `net`, `proto` and `hub` don't know one another.
 //!
@@ -27,6 +28,10 @@
 //!    all events of the turn in one slice; the others get a reference to it.
 //! 7. [`net::outbox::Outbox::flush`]: one write for each member, of what its outbox held and the news behind it.
 //!
+//! In a durable room the message is shown to nobody before it is stored: the hub makes a [`hub::job::Job`] of it, all jobs
+//! of a turn go to the store's thread, which writes all that waits in one transaction, and what comes back
+//! (`server::inbox`) enters at step 4 by [`hub::Hub::committed`].
+//!
 //! # Words
 //!
 //! A *slot* is a place in the server's slab, used again when its connection is gone; a *connection id* is what clients
@@ -34,7 +39,8 @@
 //! gets exactly one *reply*; an *event* is told to an *audience*. A *refusal* is a reply that says no; a *close reason*
 //! says why a connection was not kept. A *turn* is one pass of the loop. A *frame* is one WebSocket frame; a
 //! *message* is what a person said, and in `proto` one whole WebSocket message. An *outbox* holds the bytes owed to one
-//! connection; *news* is what a room has been told since the last flush.
+//! connection; *news* is what a room has been told since the last flush. A *job* is work for the store, its *ticket* says
+//! whose, its *outcome* what came of it. A room is *open* or *private*, *durable* or *ephemeral*.
 
 pub mod cli;
 pub mod config;
@@ -46,3 +52,5 @@ pub mod net;
 pub mod origin;
 pub mod proto;
 pub mod server;
+pub mod store;
+pub mod timestamp;

@@ -1,9 +1,14 @@
 //! The binary's subcommands. Each returns one sentence when it fails, and this module prints it.
 
 mod address;
+#[cfg(feature = "rest")]
+mod api_test;
 mod bench;
 mod chat;
+mod check;
+mod init;
 mod serve;
+mod settings;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -14,9 +19,12 @@ Roomcast, a chat server in one thread.
 
 usage: roomcast COMMAND [OPTION …]
 
-  serve        run the server
-  chat [URL]   talk, from a terminal
-  bench [URL]  put load on a server, and measure it
+  serve          run the server
+  init [PATH]    write a file .env with every setting and fresh secrets
+  check          look whether the server could start with its settings
+  chat [URL]     talk, from a terminal
+  bench [URL]    put load on a server, and measure it
+  api-test URL   ask a server's database API for everything, and measure it
 
 `roomcast COMMAND --help` tells more. `roomcast --version` prints the version.
 ";
@@ -46,6 +54,14 @@ fn dispatch(mut arguments: lexopt::Parser) -> Result<ExitCode, String> {
         Some(Value(command)) if command == "serve" => serve::run(arguments),
         Some(Value(command)) if command == "chat" => chat::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Value(command)) if command == "bench" => bench::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Value(command)) if command == "init" => init::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Value(command)) if command == "check" => check::run(arguments),
+        #[cfg(feature = "rest")]
+        Some(Value(command)) if command == "api-test" => api_test::run(arguments),
+        #[cfg(not(feature = "rest"))]
+        Some(Value(command)) if command == "api-test" => {
+            Err("this build lacks the feature rest, and so api-test".into())
+        }
         Some(Long("help") | Short('h')) => {
             print(HELP);
             Ok(ExitCode::SUCCESS)

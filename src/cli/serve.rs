@@ -1,29 +1,40 @@
 //! `roomcast serve`: reads the settings, prepares the process and runs the loop.
 
-use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use log::LevelFilter;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use simple_logger::SimpleLogger;
 
-use super::print;
-use crate::config::{Config, PREFIX, SETTINGS, Sources, by_flag};
+use super::{print, settings};
+use crate::config::Config;
 use crate::dialect::DIALECTS;
+use crate::id::Uuid;
 use crate::server::{Ended, Server};
+use crate::store::Opened;
+
+const INTRODUCTION: &str = "Runs the chat server.\n\nusage: roomcast serve [OPTION …]\n\n";
 
 /// Descriptors that connections may not use up: standard streams, poll, listener, signals, and a few to spare.
-const RESERVED_DESCRIPTORS: u64 = 16;
+const RESERVED_DESCRIPTORS: u64 = 32;
+
+/// Between attempts to open the store: at first, and at the most.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 pub(super) fn run(arguments: lexopt::Parser) -> Result<ExitCode, String> {
-    let Some(flags) = read_flags(arguments)? else {
-        print(&help());
+    let Some(mut config) = settings::read(arguments, "serve")? else {
+        print(&format!("{INTRODUCTION}{}", settings::help()));
         return Ok(ExitCode::SUCCESS);
     };
-    let sources = Sources { flags, environment: environment()?, file: file()? };
-    let mut config = sources.config()?;
     start_log(config.log)?;
     config.max_connections = config.max_connections.min(raise_descriptor_limit());
     serve(config)
@@ -31,17 +42,55 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<ExitCode, String> {
 
 fn serve(config: Config) -> Result<ExitCode, String> {
     let limit = config.max_connections;
-    let mut server = Server::bind(config).map_err(|error| error.to_string())?;
+    let is_starting = end_at_a_signal()?;
+    // Before the port, so that nobody who connects has to wait for it.
+    let opened = open_store(&config)?;
+    let kept = opened.as_ref().map_or("nowhere: all rooms are ephemeral".into(), |opened| opened.description.clone());
+    let (nonce, _) = Uuid::new_v4().as_u64_pair();
+    let mut server = Server::bind(config, opened, nonce).map_err(|error| error.to_string())?;
+    // From here on signals are the server's.
+    is_starting.store(false, Relaxed);
     let address = server.address();
     let paths: Vec<&str> = DIALECTS.iter().map(|dialect| dialect.path()).collect();
     print(&format!(
-        "roomcast {} listens on http://{address}: {}, /health; rooms are ephemeral; up to {limit} connections\n",
+        "roomcast {} listens on http://{address}: {}, and HTTP; messages are kept in {kept}; up to {limit} connections\n",
         env!("CARGO_PKG_VERSION"),
         paths.join(", ")
     ));
     match server.run().map_err(|error| error.to_string())? {
         Ended::InOrder => Ok(ExitCode::SUCCESS),
         Ended::AtOnce => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// While this is true, a signal to end is followed at once. Left to the system it would be, too, but not in a container:
+/// the first process of one has to ask for signals, and until the store is there that may take a while.
+fn end_at_a_signal() -> Result<Arc<AtomicBool>, String> {
+    let is_starting = Arc::new(AtomicBool::new(true));
+    for signal in [SIGTERM, SIGINT] {
+        flag::register_conditional_shutdown(signal, 0, Arc::clone(&is_starting))
+            .map_err(|error| format!("can't catch signals: {error}"))?;
+    }
+    Ok(is_starting)
+}
+
+/// Opens the store, if there is one. What may pass (the database is locked, the server not up yet) is waited for.
+fn open_store(config: &Config) -> Result<Option<Opened>, String> {
+    if config.database.0.is_empty() {
+        return Ok(None);
+    }
+    let give_up_at = Instant::now() + config.store_wait;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match settings::open_store(config, config.migrate) {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(error) if error.is_passing && Instant::now() + pause < give_up_at => {
+                log::warn!("waiting for the store: {}", error.sentence);
+                thread::sleep(pause);
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            Err(error) => return Err(error.sentence),
+        }
     }
 }
 
@@ -71,69 +120,10 @@ impl log::Log for Log {
     }
 }
 
-/// The flags given, or nothing if help was asked for.
-fn read_flags(mut arguments: lexopt::Parser) -> Result<Option<BTreeMap<String, String>>, String> {
-    let mut flags = BTreeMap::new();
-    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
-        match argument {
-            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
-            lexopt::Arg::Long(name) if by_flag(name).is_some() => {
-                let name = name.to_owned();
-                let value = arguments.value().map_err(|error| error.to_string())?;
-                let value = value.into_string().map_err(|_| format!("--{name}: the value is not UTF-8"))?;
-                flags.insert(name, value);
-            }
-            other => return Err(format!("{}; roomcast serve --help lists the options", other.unexpected())),
-        }
-    }
-    Ok(Some(flags))
-}
-
-fn environment() -> Result<BTreeMap<String, String>, String> {
-    let mut variables = BTreeMap::new();
-    // A name that is not UTF-8 can't be ours.
-    for (name, value) in std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))) {
-        match value.into_string() {
-            Ok(value) => drop(variables.insert(name, value)),
-            Err(_) if name.starts_with(PREFIX) => return Err(format!("{name}: the value is not UTF-8")),
-            Err(_) => {}
-        }
-    }
-    Ok(variables)
-}
-
-fn file() -> Result<BTreeMap<String, String>, String> {
-    let lines = match dotenvy::from_path_iter(".env") {
-        Ok(lines) => lines,
-        Err(error) if error.not_found() => return Ok(BTreeMap::new()),
-        Err(_) => return Err(".env: the file can't be read".into()),
-    };
-    // The error's own text would show the line, and with it perhaps a secret.
-    lines.collect::<Result<_, _>>().map_err(|_| ".env: a line is not of the form NAME=value".into())
-}
-
 /// Raises the soft limit of open files to the hard one, and tells how many connections that leaves room for.
 pub(super) fn raise_descriptor_limit() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_ok();
     let limit = if raised { maximum } else { current };
     limit.map_or(usize::MAX, |limit| limit.saturating_sub(RESERVED_DESCRIPTORS).max(1) as usize)
-}
-
-fn help() -> String {
-    let mut help = String::from(
-        "Runs the chat server.\n\nusage: roomcast serve [OPTION …]\n\n\
-         Each option has a variable, which counts where the option is not given; a variable may also stand in the \
-         file .env.\n\n",
-    );
-    for setting in SETTINGS {
-        let flag = format!("--{} {}", setting.flag, setting.value);
-        let default = if setting.default.is_empty() { "none" } else { setting.default };
-        help.push_str(&format!("  {flag:<26}{}\n", setting.help));
-        help.push_str(&format!("  {:<26}[{}; default: {default}]\n", "", setting.variable()));
-    }
-    help.push_str(
-        "\nHOST and PORT are taken for the address, and DEBUG=true for --log debug, where those are not set.\n",
-    );
-    help
 }

@@ -1,15 +1,14 @@
 //! The action dialect: JSON objects with an `action`, one room at a time. The README has it by example.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
 use serde::{Serialize, Serializer};
 
 use super::fields::Fields;
-use super::{Decoded, Dialect, Limits};
-use crate::hub::{Command, Event, Invalid, Name, Refusal, Reply, Request, Text};
-use crate::id::ConnectionId;
-use crate::proto::websocket::{self, Message};
+use super::{Decoded, Dialect, Limits, frame};
+use crate::hub::{Claim, Command, Event, ListedRoom, Refusal, Reply, Request, Tag, Who};
+use crate::id::{ConnectionId, Uuid};
+use crate::proto::websocket::Message;
 
 pub(super) struct Action;
 
@@ -25,24 +24,21 @@ impl Dialect for Action {
     fn decode(&self, message: Message<'_>, limits: &Limits) -> Decoded {
         match read(message, limits) {
             Ok(request) => Decoded::Request(request),
-            Err(sentence) => Decoded::Refused(Refusal::Malformed(sentence)),
+            Err(sentence) => Decoded::Refused(Refusal::Malformed(sentence), None),
         }
     }
 
-    fn reply(&self, reply: &Reply, wire: &mut Vec<u8>) {
-        write(wire, &Said::from_reply(reply));
+    fn reply(&self, reply: &Reply, _: Option<&Tag>, wire: &mut Vec<u8>) {
+        if let Some(said) = Said::from_reply(reply) {
+            frame::write(wire, &said);
+        }
     }
 
     fn event(&self, event: &Event, wire: &mut Vec<u8>) {
-        write(wire, &Said::from_event(event));
+        if let Some(said) = Said::from_event(event) {
+            frame::write(wire, &said);
+        }
     }
-}
-
-fn write(wire: &mut Vec<u8>, said: &Said<'_>) {
-    websocket::text(wire, |payload| {
-        #[expect(clippy::expect_used, reason = "strings, lists and numbers into a vector: nothing in it can fail")]
-        serde_json::to_writer(payload, said).expect("a frame of plain values");
-    });
 }
 
 /// What the server says. The order of the fields is the order on the wire.
@@ -73,8 +69,8 @@ enum Said<'a> {
         message: &'a str,
     },
     Rooms {
-        #[serde(serialize_with = "rooms_as_strings")]
-        rooms: &'a [Rc<str>],
+        #[serde(serialize_with = "names")]
+        rooms: &'a [ListedRoom],
     },
     Participants {
         room: &'a str,
@@ -86,70 +82,93 @@ enum Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    fn from_reply(reply: &'a Reply) -> Self {
-        match reply {
-            Reply::Welcome { id } => Self::Connection { user_id: Id(*id) },
+    /// Nothing for answers to what can't be asked in this dialect.
+    fn from_reply(reply: &'a Reply) -> Option<Self> {
+        Some(match reply {
+            Reply::Welcome { id } => Self::Connection { user_id: (*id).into() },
             Reply::Joined { room } => Self::Join { room, user_id: None },
             Reply::Left { room } => Self::Leave { room, user_id: None },
             Reply::SaidToRoom { room, text } => Self::RoomMessage { room, user_id: None, message: text },
-            Reply::SaidToUser { to, text } => Self::PrivateMessage { user_id: Id(*to), message: text },
+            Reply::SaidToUser { to, text } => Self::PrivateMessage { user_id: (*to).into(), message: text },
             Reply::Rooms { rooms } => Self::Rooms { rooms },
             Reply::Members { room, members } => {
-                Self::Participants { room, participants: members.iter().copied().map(Id).collect() }
+                Self::Participants { room, participants: members.iter().map(|&id| id.into()).collect() }
             }
             Reply::Refused(refusal) => Self::Error { message: sentence(refusal) },
-        }
+            _ => return None,
+        })
     }
 
-    fn from_event(event: &'a Event) -> Self {
-        match event {
-            Event::Joined { room, who } => Self::Join { room, user_id: Some(Id(*who)) },
-            Event::Left { room, who } => Self::Leave { room, user_id: Some(Id(*who)) },
-            Event::RoomMessage { room, from, text } => {
-                Self::RoomMessage { room, user_id: Some(Id(*from)), message: text }
+    /// Nothing for what happens to users and messages: they have no names here.
+    fn from_event(event: &'a Event) -> Option<Self> {
+        Some(match event {
+            Event::Joined { room, who, .. } => Self::Join { room, user_id: Some(who.into()) },
+            Event::Left { room, who, .. } => Self::Leave { room, user_id: Some(who.into()) },
+            Event::Expelled { room } => Self::Leave { room, user_id: None },
+            Event::RoomMessage { room, from, text, .. } => {
+                Self::RoomMessage { room, user_id: Some(from.into()), message: text }
             }
-            Event::PrivateMessage { from, text } => Self::PrivateMessage { user_id: Id(*from), message: text },
-        }
+            Event::PrivateMessage { from, text } => Self::PrivateMessage { user_id: (*from).into(), message: text },
+            _ => return None,
+        })
     }
 }
 
-/// The dialect's texts for refusals. The first four are part of the contract, to the letter.
+/// The dialect's texts for refusals. Those about rooms and users who are not there are part of the contract, to the
+/// letter.
 fn sentence(refusal: &Refusal) -> Cow<'_, str> {
     match refusal {
-        Refusal::WasInNoRoom => "user was not in a room".into(),
-        Refusal::IsInNoRoom => "user is not in a room".into(),
-        Refusal::NoSuchUser { id } => format!("user {id} is not on the server").into(),
-        Refusal::NoSuchRoom { name } => format!("room {name} does not exist").into(),
         Refusal::NotYourId => "user_id is not this connection's own".into(),
-        Refusal::Malformed(sentence) => sentence.into(),
+        other => super::refusal::sentence(other),
     }
 }
 
-/// This dialect writes ids as strings.
-struct Id(ConnectionId);
+/// This dialect writes ids as strings: of connections, or of a registered user who spoke without one.
+enum Id {
+    Connection(ConnectionId),
+    User(Uuid),
+}
+
+impl From<ConnectionId> for Id {
+    fn from(id: ConnectionId) -> Self {
+        Self::Connection(id)
+    }
+}
+
+impl From<&Who> for Id {
+    fn from(who: &Who) -> Self {
+        match who {
+            Who::Guest { connection, .. } | Who::User { connection: Some(connection), .. } => (*connection).into(),
+            Who::User { user, connection: None } => Self::User(user.uuid),
+        }
+    }
+}
 
 impl Serialize for Id {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+        match self {
+            Self::Connection(id) => serializer.collect_str(id),
+            Self::User(uuid) => serializer.collect_str(uuid),
+        }
     }
 }
 
-fn rooms_as_strings<S: Serializer>(rooms: &&[Rc<str>], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(rooms.iter().map(|room| &**room))
+fn names<S: Serializer>(rooms: &&[ListedRoom], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(rooms.iter().map(|room| &*room.name))
 }
 
 /// Reads one frame; an error is the sentence for its sender.
 fn read(message: Message<'_>, limits: &Limits) -> Result<Request, String> {
     let Message::Text(text) = message else { return Err("a message must be text, not binary".into()) };
-    let fields = Fields::read(text)?;
-    let text = || Text::new(fields.text("message")?, limits.max_text).map_err(named("message"));
-    let room = || Name::new(fields.text("room")?).map_err(named("room"));
+    let fields = Fields::read(text, "a message")?;
+    let text = || fields.said("message", limits.max_text);
+    let room = || fields.name("room");
     let command = match fields.text("action")? {
         "private_message" => {
             let to = fields.text("user_id")?.to_owned();
             return Ok(Command::SayToUser { to, text: text()? }.into());
         }
-        "room_message" => Command::SayToRoom { text: text()? },
+        "room_message" => Command::SayToRoom { text: text()?, client_id: fields.optional_mark("client_id")? },
         "join" => Command::Join { room: room()? },
         "leave" => Command::Leave,
         "rooms" => Command::ListRooms,
@@ -157,17 +176,17 @@ fn read(message: Message<'_>, limits: &Limits) -> Result<Request, String> {
         _ => return Err("action must be join, leave, private_message, room_message, rooms or participants".into()),
     };
     // Everywhere but in a private message, whose recipient it is, `user_id` names the sender.
-    let claimed_sender = fields.optional_text("user_id")?.map(str::to_owned);
-    Ok(Request { claimed_sender, command })
-}
-
-fn named(field: &'static str) -> impl Fn(Invalid) -> String {
-    move |invalid| format!("{field} {invalid}")
+    let claimed_sender = fields.optional_text("user_id")?.map(|id| Claim::Connection(id.into()));
+    Ok(Request { claimed_sender, command, tag: None })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use super::*;
+    use crate::hub::{Name, Text, User};
+    use crate::id::UserId;
 
     const LIMITS: Limits = Limits { max_text: 20 };
 
@@ -186,7 +205,10 @@ mod tests {
                 r#"{"action":"private_message","user_id":"1","message":"Hello!"}"#,
                 Command::SayToUser { to: "1".into(), text: text("Hello!") },
             ),
-            (r#"{"action":"room_message","message":"Hello!"}"#, Command::SayToRoom { text: text("Hello!") }),
+            (
+                r#"{"action":"room_message","message":"Hello!"}"#,
+                Command::SayToRoom { text: text("Hello!"), client_id: None },
+            ),
             (r#"{"action":"rooms"}"#, Command::ListRooms),
             (r#"{"action":"participants","room":"0"}"#, Command::ListMembers { room: name("0") }),
         ];
@@ -231,15 +253,20 @@ mod tests {
     #[test]
     fn a_named_sender_is_handed_to_the_hub() {
         let request = decoded(r#"{"action":"leave","user_id":"4"}"#).unwrap();
-        assert_eq!(request, Request { claimed_sender: Some("4".into()), command: Command::Leave });
+        assert_eq!(request.claimed_sender, Some(Claim::Connection("4".into())));
+        assert_eq!(request.command, Command::Leave);
     }
 
     #[test]
     fn frames_are_written_to_the_letter() {
-        let frame = |said: Said<'_>| serde_json::to_string(&said).unwrap();
+        let frame = |said: Option<Said<'_>>| serde_json::to_string(&said).unwrap();
         let id = ConnectionId(7);
+        let who = Who::Guest { connection: id, uuid: Uuid::nil() };
+        let user = Rc::new(User { id: UserId(1), uuid: Uuid::from_u128(5), name: "Ann".into() });
+        let absent = Who::User { user, connection: None };
         let room: Rc<str> = "R".into();
         let text: Rc<str> = "Hi \"you\"".into();
+        let listed = |name: &str| ListedRoom { name: name.into(), id: None, owner: None, members: 1 };
         let replies = [
             (Reply::Welcome { id }, r#"{"action":"connection","user_id":"7"}"#),
             (Reply::Joined { room: room.clone() }, r#"{"action":"join","room":"R"}"#),
@@ -252,7 +279,7 @@ mod tests {
                 Reply::SaidToUser { to: id, text: text.clone() },
                 r#"{"action":"private_message","user_id":"7","message":"Hi \"you\""}"#,
             ),
-            (Reply::Rooms { rooms: vec!["0".into(), "1".into()] }, r#"{"action":"rooms","rooms":["0","1"]}"#),
+            (Reply::Rooms { rooms: vec![listed("0"), listed("1")] }, r#"{"action":"rooms","rooms":["0","1"]}"#),
             (
                 Reply::Members { room: room.clone(), members: vec![ConnectionId(0), id] },
                 r#"{"action":"participants","room":"R","participants":["0","7"]}"#,
@@ -266,11 +293,22 @@ mod tests {
             assert_eq!(frame(Said::from_reply(&reply)), expected);
         }
         let events = [
-            (Event::Joined { room: room.clone(), who: id }, r#"{"action":"join","room":"R","user_id":"7"}"#),
-            (Event::Left { room: room.clone(), who: id }, r#"{"action":"leave","room":"R","user_id":"7"}"#),
             (
-                Event::RoomMessage { room, from: id, text: "x".into() },
+                Event::Joined { room: room.clone(), id: None, who: who.clone(), is_again: false },
+                r#"{"action":"join","room":"R","user_id":"7"}"#,
+            ),
+            (
+                Event::Left { room: room.clone(), id: None, who: who.clone(), is_still_there: true },
+                r#"{"action":"leave","room":"R","user_id":"7"}"#,
+            ),
+            (Event::Expelled { room: room.clone() }, r#"{"action":"leave","room":"R"}"#),
+            (
+                Event::RoomMessage { room: room.clone(), from: who, text: "x".into(), stored: None },
                 r#"{"action":"room_message","room":"R","user_id":"7","message":"x"}"#,
+            ),
+            (
+                Event::RoomMessage { room, from: absent, text: "x".into(), stored: None },
+                r#"{"action":"room_message","room":"R","user_id":"00000000-0000-0000-0000-000000000005","message":"x"}"#,
             ),
             (
                 Event::PrivateMessage { from: id, text },

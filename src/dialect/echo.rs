@@ -1,7 +1,7 @@
 //! The echo dialect: each text and each binary message comes back as it was. For probes and conformance suites.
 
 use super::{Decoded, Dialect, Limits};
-use crate::hub::{Event, Reply};
+use crate::hub::{Event, Reply, Tag};
 use crate::proto::websocket::{self, Message};
 
 pub(super) struct Echo;
@@ -27,7 +27,7 @@ impl Dialect for Echo {
     }
 
     // The hub has nothing to say to a connection that takes no part.
-    fn reply(&self, _: &Reply, _: &mut Vec<u8>) {}
+    fn reply(&self, _: &Reply, _: Option<&Tag>, _: &mut Vec<u8>) {}
 
     fn event(&self, _: &Event, _: &mut Vec<u8>) {}
 }

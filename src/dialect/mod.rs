@@ -4,14 +4,21 @@
 //! A new dialect is one new file and its line in [`DIALECTS`].
 
 mod action;
+mod database;
 mod echo;
+mod event;
 mod fields;
+mod frame;
+mod refusal;
 
-use crate::hub::{Event, Refusal, Reply, Request};
+use http::StatusCode;
+
+use crate::hub::{Event, Refusal, Reply, Request, Tag};
+use crate::proto::http::Answer;
 use crate::proto::websocket::Message;
 
 /// All dialects. A connection's dialect is its place in this table.
-pub static DIALECTS: [&dyn Dialect; 2] = [&action::Action, &echo::Echo];
+pub static DIALECTS: [&dyn Dialect; 3] = [&action::Action, &event::EventDialect, &echo::Echo];
 
 /// A dialect's place in [`DIALECTS`]: the key under which encoded bytes are shared among recipients.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,12 +52,54 @@ pub trait Dialect: Sync {
     /// Reads one message.
     fn decode(&self, message: Message<'_>, limits: &Limits) -> Decoded;
 
-    /// Appends the reply to `wire`, as the bytes that go to the socket.
-    fn reply(&self, reply: &Reply, wire: &mut Vec<u8>);
+    /// Whether it is for those alone who hold the API key.
+    fn needs_key(&self) -> bool {
+        false
+    }
 
-    /// Appends the event to `wire`, as the bytes that go to the socket of each recipient.
+    /// Appends the reply to `wire`, as the bytes that go to the socket. `tag` is what [`Dialect::decode`] gave the
+    /// request.
+    fn reply(&self, reply: &Reply, tag: Option<&Tag>, wire: &mut Vec<u8>);
+
+    /// Appends the event to `wire`, as the bytes that go to the socket of each recipient. Of what this dialect has no
+    /// words for it says nothing.
     fn event(&self, event: &Event, wire: &mut Vec<u8>);
 }
+
+/// A protocol of single HTTP requests: each is asked of the hub, and the reply is the answer. Its requests are made by
+/// programs that hold the API key, which act for whom they name.
+pub trait Api: Sync {
+    /// The paths that it is served at.
+    fn paths(&self) -> &'static [&'static str];
+
+    /// Reads one request, to one of these paths, with its whole body. Errors are the answer.
+    fn decode(&self, request: &http::Request<()>, body: &[u8], limits: &Limits) -> Result<Request, Answer>;
+
+    /// The answer that the hub's reply comes to. `tag` is what the request had: that of [`Api::decode`], or the next one
+    /// of [`Answered::Part`].
+    fn answer(&self, reply: &Reply, tag: Option<&Tag>) -> Answered;
+
+    /// A refusal in this protocol's form, of what was not even decoded: without the key, say, or too large.
+    fn refuse(&self, status: StatusCode, sentence: &str) -> Answer;
+}
+
+/// How much of an answer a reply has come to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answered {
+    /// All of it. If parts have gone out before, they were all that there will ever be: this is the refusal of the next
+    /// one, and the connection is to be cut, so that nobody takes them for the whole.
+    Whole(Answer),
+    /// A part of the body. Status and headers are those of the whole answer, the same for each part.
+    Part {
+        /// The part; see [`Answer::begin`] for the first, [`Parts::write`](crate::proto::http::Parts::write) for others.
+        part: Answer,
+        /// What to ask of the hub for the next part, once this one has gone out. Nothing: it was the last.
+        next: Option<Request>,
+    },
+}
+
+/// All of them.
+pub static APIS: [&dyn Api; 1] = [&database::Database];
 
 /// What decoding is held to.
 #[derive(Clone, Debug)]
@@ -65,7 +114,7 @@ pub enum Decoded {
     /// Something for the hub.
     Request(Request),
     /// Unreadable; the hub sees to it that the answer leaves in its turn.
-    Refused(Refusal),
+    Refused(Refusal, Option<Box<Tag>>),
     /// Nothing for the hub: these wire bytes are the answer.
     Answer(Vec<u8>),
 }

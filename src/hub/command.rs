@@ -1,24 +1,48 @@
 //! What can be asked of the hub. A dialect makes these out of text; nothing here knows how it was spelt.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-/// The longest name of a room, in characters.
-pub(super) const MAX_NAME_CHARS: usize = 64;
+use crate::id::{MessageId, Reference};
 
-/// A command, and whom its sender claims to be.
+/// The longest name of a room or a user, and the longest mark of a client's own, in characters.
+const MAX_NAME_CHARS: usize = 64;
+
+/// A command, whom its sender claims to be, and what the dialect wants back with the reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Request {
-    /// The sender's id, if the frame named one. The hub refuses any but the connection's own.
-    pub claimed_sender: Option<String>,
+    /// The sender, if the request named one. From a session the hub refuses any but its own; a program that holds the
+    /// API key acts for whom it names.
+    pub claimed_sender: Option<Claim>,
     /// What is asked.
     pub command: Command,
+    /// Comes back with the reply.
+    pub tag: Option<Box<Tag>>,
 }
 
 impl From<Command> for Request {
     fn from(command: Command) -> Self {
-        Self { claimed_sender: None, command }
+        Self { claimed_sender: None, command, tag: None }
     }
+}
+
+/// How a request names its sender.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// A connection id as the client wrote it.
+    Connection(String),
+    /// A registered user.
+    User(Reference),
+}
+
+/// What a dialect needs to word the reply to a request. The hub keeps it and doesn't look into it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Tag {
+    /// The dialect's word for what was asked.
+    pub word: Cow<'static, str>,
+    /// The client's own mark, as it came.
+    pub id: Option<Box<str>>,
 }
 
 /// What a session may ask for.
@@ -29,12 +53,14 @@ pub enum Command {
         /// Which room.
         room: Name,
     },
-    /// Leave the room.
+    /// Leave the room that was joined by [`Command::Join`].
     Leave,
-    /// Say something to the others in the room.
+    /// Say something to the others in that room.
     SayToRoom {
         /// What is said.
         text: Text,
+        /// Makes a repeat of the same message known as one.
+        client_id: Option<ClientMark>,
     },
     /// Say something to one connection.
     SayToUser {
@@ -50,6 +76,110 @@ pub enum Command {
         /// Which room.
         room: Name,
     },
+    /// Register a user; the session is that user from now on.
+    CreateUser {
+        /// Free so far.
+        name: Name,
+    },
+    /// Be another user from now on.
+    SwitchUser {
+        /// Who.
+        user: Reference,
+    },
+    /// Name all registered users.
+    ListUsers,
+    /// Tell of one user.
+    FindUser {
+        /// Who.
+        user: Reference,
+    },
+    /// Change the sender's name.
+    RenameUser {
+        /// Free so far.
+        name: Name,
+    },
+    /// Delete the sender. What they said stays.
+    DeleteUser,
+    /// Make a durable room.
+    CreateRoom {
+        /// Free so far, if the room is open.
+        name: Name,
+        /// Of a private room: who takes part besides the sender.
+        participants: Option<Vec<Reference>>,
+    },
+    /// Give a room another name; for its owner.
+    RenameRoom {
+        /// Which.
+        room: Reference,
+        /// Free so far.
+        name: Name,
+    },
+    /// Delete a room and what was said in it; for its owner.
+    DeleteRoom {
+        /// Which.
+        room: Reference,
+    },
+    /// Enter a durable room besides those the session is in.
+    EnterRoom {
+        /// Which.
+        room: Reference,
+    },
+    /// Leave one of the rooms the session is in.
+    ExitRoom {
+        /// Which.
+        room: Reference,
+    },
+    /// Say something in a durable room.
+    Say {
+        /// Which.
+        room: Reference,
+        /// What is said.
+        text: Text,
+        /// Makes a repeat of the same message known as one.
+        client_id: Option<ClientMark>,
+    },
+    /// Read what was said in a durable room.
+    ReadMessages {
+        /// Which.
+        room: Reference,
+        /// Where to read, and how much.
+        page: Page,
+    },
+    /// Delete a message; for its author and the room's owner.
+    DeleteMessage {
+        /// Which.
+        message: MessageId,
+    },
+    /// Confirm that the sender has read a message.
+    Confirm {
+        /// Which.
+        message: MessageId,
+    },
+    /// Tell who has read a message.
+    ListReaders {
+        /// Which.
+        message: MessageId,
+    },
+}
+
+/// A part of what was said in a room. Whatever its place, it is yielded oldest first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Page {
+    /// Where it lies.
+    pub place: Place,
+    /// The most messages that it may have.
+    pub limit: usize,
+}
+
+/// Where a [`Page`] lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// The newest messages.
+    Newest,
+    /// The newest of those before this one.
+    Before(MessageId),
+    /// The oldest of those after this one; after 0, the oldest of all.
+    After(MessageId),
 }
 
 /// Why a name or a text was not taken: the rest of a sentence that begins with the field's name.
@@ -62,7 +192,7 @@ impl fmt::Display for Invalid {
     }
 }
 
-/// The name of a room: trimmed, 1 to 64 characters, no control characters.
+/// The name of a room or a user: trimmed, 1 to 64 characters, no control characters.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Name(Rc<str>);
 
@@ -87,6 +217,25 @@ impl Name {
 
     pub(super) fn shared(&self) -> Rc<str> {
         Rc::clone(&self.0)
+    }
+}
+
+/// A client's own name for a message it sends, 1 to 64 characters: with it the client may send the message again without
+/// saying it twice.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientMark(Box<str>);
+
+impl ClientMark {
+    /// Checks.
+    pub fn new(raw: &str) -> Result<Self, Invalid> {
+        match raw.chars().take(MAX_NAME_CHARS + 1).count() {
+            1..=MAX_NAME_CHARS => Ok(Self(raw.into())),
+            _ => Err(Invalid(format!("must be 1 to {MAX_NAME_CHARS} characters"))),
+        }
+    }
+
+    pub(super) fn into_string(self) -> String {
+        self.0.into()
     }
 }
 

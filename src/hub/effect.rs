@@ -1,9 +1,13 @@
 //! What the hub yields: replies to askers, events to audiences.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
+use super::command::Tag;
+use super::job::{MessageRecord, Reader};
 use super::room::RoomKey;
-use crate::id::{ConnectionId, SlotKey};
+use crate::id::{ConnectionId, MessageId, RoomId, SlotKey, UserId, Uuid};
+use crate::timestamp::Timestamp;
 
 /// One thing that somebody is to be told.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +18,8 @@ pub enum Effect {
         to: SlotKey,
         /// The answer.
         reply: Reply,
+        /// What came with the request.
+        tag: Option<Box<Tag>>,
     },
     /// Something that happened.
     Tell {
@@ -21,6 +27,11 @@ pub enum Effect {
         audience: Audience,
         /// What happened.
         event: Event,
+    },
+    /// The session had to wait, and may not have to any more: see [`super::Hub::resume`] and [`super::Hub::must_wait`].
+    Resume {
+        /// Whose it is.
+        slot: SlotKey,
     },
 }
 
@@ -37,6 +48,85 @@ pub enum Audience {
     },
     /// One session.
     Session(SlotKey),
+    /// All sessions.
+    Everybody,
+}
+
+/// Somebody who does something.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// A connection that is no registered user.
+    Guest {
+        /// The connection.
+        connection: ConnectionId,
+        /// Stands for the connection where a UUID is wanted.
+        uuid: Uuid,
+    },
+    /// A registered user.
+    User {
+        /// Who.
+        user: Rc<User>,
+        /// The connection that did it, if it was one.
+        connection: Option<ConnectionId>,
+    },
+}
+
+impl Who {
+    /// The registered user.
+    pub fn user(&self) -> Option<&User> {
+        if let Self::User { user, .. } = self { Some(user) } else { None }
+    }
+
+    /// The connection.
+    pub fn connection(&self) -> Option<ConnectionId> {
+        match self {
+            Self::Guest { connection, .. } => Some(*connection),
+            Self::User { connection, .. } => *connection,
+        }
+    }
+
+    /// The name to show.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Guest { connection, .. } => Cow::Owned(format!("guest-{connection}")),
+            Self::User { user, .. } => Cow::Borrowed(&user.name),
+        }
+    }
+}
+
+/// A registered user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct User {
+    /// The id.
+    pub id: UserId,
+    /// The other id.
+    pub uuid: Uuid,
+    /// The name.
+    pub name: Rc<str>,
+}
+
+/// Where and when a message was stored.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stored {
+    /// Its id.
+    pub message: MessageId,
+    /// The room.
+    pub room: RoomId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A room in a list of rooms.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedRoom {
+    /// Its name.
+    pub name: Rc<str>,
+    /// Its id, if it is durable.
+    pub id: Option<RoomId>,
+    /// Whose it is, if it is anybody's.
+    pub owner: Option<UserId>,
+    /// How many sessions are in it.
+    pub members: usize,
 }
 
 /// An answer to the one who asked.
@@ -74,7 +164,7 @@ pub enum Reply {
     /// The open rooms.
     Rooms {
         /// Oldest first.
-        rooms: Vec<Rc<str>>,
+        rooms: Vec<ListedRoom>,
     },
     /// Who is in a room.
     Members {
@@ -82,6 +172,77 @@ pub enum Reply {
         room: Rc<str>,
         /// In the order of joining.
         members: Vec<ConnectionId>,
+    },
+    /// A user: made, become, found or renamed.
+    User {
+        /// Who.
+        user: Rc<User>,
+        /// Whether a session here is this user.
+        online: bool,
+    },
+    /// All registered users.
+    Users {
+        /// Each, and whether a session here is this user.
+        users: Vec<(Rc<User>, bool)>,
+    },
+    /// The user is deleted.
+    UserDeleted {
+        /// Who it was.
+        user: UserId,
+    },
+    /// A durable room: made or renamed.
+    Room {
+        /// Its id.
+        id: RoomId,
+        /// Its name.
+        name: Rc<str>,
+    },
+    /// The durable room is deleted.
+    RoomDeleted {
+        /// Which it was.
+        id: RoomId,
+    },
+    /// The session is in this durable room now.
+    Entered {
+        /// Which.
+        id: RoomId,
+    },
+    /// The session is no longer in this durable room.
+    Exited {
+        /// Which.
+        id: RoomId,
+    },
+    /// The message is stored, and the room has been told.
+    Said(Stored),
+    /// What was said in a room.
+    Messages {
+        /// The room.
+        room: RoomId,
+        /// Oldest first.
+        messages: Vec<MessageRecord>,
+        /// Whether there are more beyond the page, in the direction in which it was read.
+        has_more: bool,
+    },
+    /// The message is deleted.
+    MessageDeleted {
+        /// Which it was.
+        message: MessageId,
+    },
+    /// The message is known to be read.
+    Confirmed {
+        /// Which.
+        message: MessageId,
+        /// By whom.
+        user: UserId,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// Who has read a message.
+    Readers {
+        /// Which.
+        message: MessageId,
+        /// In the order of reading.
+        readers: Vec<Reader>,
     },
     /// No; and nothing was changed or sent.
     Refused(Refusal),
@@ -92,26 +253,49 @@ pub enum Reply {
 pub enum Event {
     /// Somebody entered the room.
     Joined {
-        /// The room.
+        /// The room's name.
         room: Rc<str>,
+        /// Its id, if it is durable.
+        id: Option<RoomId>,
         /// Who.
-        who: ConnectionId,
+        who: Who,
+        /// Another session of the same user was there already.
+        is_again: bool,
     },
     /// Somebody left the room, or is gone.
     Left {
-        /// The room.
+        /// The room's name.
         room: Rc<str>,
+        /// Its id, if it is durable.
+        id: Option<RoomId>,
         /// Who.
-        who: ConnectionId,
+        who: Who,
+        /// Another session of the same user is still there.
+        is_still_there: bool,
+    },
+    /// Somebody in the room has become another user.
+    Switched {
+        /// The room's id, if it is durable.
+        id: Option<RoomId>,
+        /// Who they were.
+        from: Who,
+        /// Who they are.
+        to: Who,
+        /// Another session of the user that they were is still there.
+        is_still_there: bool,
+        /// Another session of the user that they are was there already.
+        is_again: bool,
     },
     /// Somebody said something to the room.
     RoomMessage {
-        /// The room.
+        /// The room's name.
         room: Rc<str>,
         /// Who.
-        from: ConnectionId,
+        from: Who,
         /// What.
         text: Rc<str>,
+        /// Where and when it was stored, in a durable room.
+        stored: Option<Stored>,
     },
     /// Somebody said something to this session alone.
     PrivateMessage {
@@ -120,24 +304,92 @@ pub enum Event {
         /// What.
         text: Rc<str>,
     },
+    /// A user has another name.
+    UserRenamed {
+        /// Who.
+        user: Rc<User>,
+    },
+    /// A user is gone.
+    UserDeleted {
+        /// Who.
+        user: UserId,
+    },
+    /// There is a new open, durable room.
+    RoomCreated {
+        /// Its id.
+        id: RoomId,
+        /// Its name.
+        name: Rc<str>,
+        /// Whose it is.
+        owner: Option<UserId>,
+    },
+    /// A room has another name.
+    RoomRenamed {
+        /// Its id.
+        id: RoomId,
+        /// Its new name.
+        name: Rc<str>,
+    },
+    /// A durable room is gone, and nobody is in it any more.
+    RoomDeleted {
+        /// Its id.
+        id: RoomId,
+    },
+    /// The session is no longer in this room, because the room is gone. Told to its members besides
+    /// [`Event::RoomDeleted`].
+    Expelled {
+        /// The room's name.
+        room: Rc<str>,
+    },
+    /// A message is gone.
+    MessageDeleted {
+        /// Which.
+        message: MessageId,
+        /// Where it was.
+        room: RoomId,
+    },
+    /// Somebody has read a message.
+    Confirmed {
+        /// Which.
+        message: MessageId,
+        /// Where it is.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// When.
+        at: Timestamp,
+        /// How many have read it.
+        read_by: u64,
+    },
 }
 
 impl Event {
     /// What it says, which is most of what it is on the wire.
     pub fn text(&self) -> &str {
         match self {
-            Self::Joined { room, .. } | Self::Left { room, .. } => room,
             Self::RoomMessage { text, .. } | Self::PrivateMessage { text, .. } => text,
+            Self::Joined { room, .. } | Self::Left { room, .. } | Self::Expelled { room } => room,
+            Self::UserRenamed { user } => &user.name,
+            Self::RoomCreated { name, .. } | Self::RoomRenamed { name, .. } => name,
+            Self::Switched { .. }
+            | Self::UserDeleted { .. }
+            | Self::RoomDeleted { .. }
+            | Self::MessageDeleted { .. }
+            | Self::Confirmed { .. } => "",
         }
     }
 }
 
 /// Why a request was refused. Each dialect says it in its own words, in one place.
+///
+/// A refusal is the same whether the thing asked for is not there or is not for the one who asks.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
     /// The request could not be read; a sentence that names the field.
     Malformed(String),
-    /// The frame named another sender than the connection it came on.
+    /// There is no request of that name.
+    UnknownRequest(String),
+    /// The request named another sender than the connection it came on.
     NotYourId,
     /// There is no room to leave.
     WasInNoRoom,
@@ -153,4 +405,18 @@ pub enum Refusal {
         /// As the client wrote it, trimmed.
         name: String,
     },
+    /// The session has to be a registered user for this.
+    NotIdentified,
+    /// That is for somebody else to do; or there is no such thing. A sentence.
+    Forbidden(&'static str),
+    /// The session is not in that room; or there is no such room or message.
+    NotAMember,
+    /// There is no such thing for the one who asks. A sentence.
+    NotFound(&'static str),
+    /// Another user or open room has that name. A sentence.
+    NameTaken(&'static str),
+    /// So many are not allowed. A sentence.
+    TooMany(String),
+    /// The store can't do it, and nothing was stored. A sentence.
+    Unavailable(String),
 }

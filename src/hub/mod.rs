@@ -1,99 +1,213 @@
 //! The chat itself: who is connected, which rooms there are, who is in them, and who may do what.
 //!
 //! The hub takes a [`Request`], changes its state and yields [`Effect`]s: the reply to the asker and the events for
-//! others, each with its [`Audience`]. It does no I/O, speaks no JSON and reads no clock, so that all of it can be
-//! tested as plain values. Whoever calls it (the server's loop) turns effects into bytes in the order in which
-//! they were yielded, before it asks the next thing.
+//! others, each with its [`Audience`]; and [`Job`]s for the store, whose outcomes it takes later. It does no I/O, speaks
+//! no JSON and reads no clock, so that all of it can be tested as plain values. Whoever calls it (the server's loop)
+//! turns effects into bytes in the order in which they were yielded, before it asks the next thing.
 //!
-//! A reply is an effect like any other, not the return value of a call: so an answer that has to wait (for a
-//! transaction to commit, say) leaves by the same road as one that is known at once.
+//! A reply is an effect like any other, not the return value of a call: so an answer that has to wait for the store
+//! leaves by the same road as one that is known at once. What is to be kept is told to nobody before the store has it.
 //!
 //! Slots are named by the caller; the hub only promises not to mix up their tenants: [`Hub::open`] and
 //! [`Hub::close`] frame each tenancy.
 
 mod command;
+mod committed;
+mod durable;
 mod effect;
+pub mod job;
 mod room;
+mod session;
+mod talk;
 
-pub use command::{Command, Invalid, Name, Request, Text};
-pub use effect::{Audience, Effect, Event, Refusal, Reply};
+pub use command::{Claim, ClientMark, Command, Invalid, Name, Page, Place, Request, Tag, Text};
+pub use effect::{Audience, Effect, Event, ListedRoom, Refusal, Reply, Stored, User, Who};
 pub use room::RoomKey;
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::mem;
 
-use crate::id::{ConnectionId, SlotKey};
+use smallvec::SmallVec;
+
+use crate::id::{ConnectionId, Reference, SlotKey, UserId};
+use crate::timestamp::{Clock, Timestamp};
+use committed::Pending;
+use job::{Job, RoomRecord, Ticket};
 use room::Rooms;
+use session::{Asker, Session};
 
 /// See [`Hub::check_invariants`].
 const CHECKED_UP_TO_SESSIONS: usize = 64;
 
-/// One participant: a connection that takes part in the chat.
-#[derive(Debug)]
-struct Session {
-    id: ConnectionId,
-    room: Option<RoomKey>,
+/// How much there may be of what clients make.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Rooms that this process knows at once.
+    pub max_rooms: usize,
+    /// Rooms that a session may be in.
+    pub max_rooms_joined: usize,
 }
 
 /// All users, sessions and rooms of this process.
-#[derive(Default)]
 pub struct Hub {
     /// Indexed by slot, so that the way from a slot to its session is one load.
     sessions: Vec<Option<Session>>,
     /// The guard against reused slots: a connection id leads to a slot only while that connection lives.
     slots: HashMap<ConnectionId, SlotKey>,
+    /// The sessions of each registered user who is here.
+    users: HashMap<UserId, SmallVec<[SlotKey; 2]>>,
     rooms: Rooms,
     next_id: u64,
+    limits: Limits,
+    /// Tells this process's guests from all others'.
+    nonce: u64,
+    clock: Clock,
+    /// What is to be given to the store.
+    jobs: Vec<(Ticket, Job)>,
+    /// What the store has, and whom to tell.
+    pending: HashMap<Ticket, Pending>,
+    last_ticket: u64,
+    /// Said in ephemeral rooms, and in durable ones.
+    messages: [u64; 2],
 }
 
 impl Hub {
-    /// A hub with nobody in it.
-    pub fn new() -> Self {
-        Self::default()
+    /// A hub with nobody in it. `nonce` is random; all later messages are stored with a time after `last`.
+    pub fn new(limits: Limits, nonce: u64, last: Timestamp) -> Self {
+        Self {
+            sessions: Vec::new(),
+            slots: HashMap::new(),
+            users: HashMap::new(),
+            rooms: Rooms::default(),
+            next_id: 0,
+            limits,
+            nonce,
+            clock: Clock::after(last),
+            jobs: Vec::new(),
+            pending: HashMap::new(),
+            last_ticket: 0,
+            messages: [0; 2],
+        }
+    }
+
+    /// Takes up the open rooms that the store has, the oldest first.
+    pub fn load(&mut self, rooms: &[RoomRecord]) {
+        for room in rooms {
+            self.rooms.take_up(room);
+        }
     }
 
     /// A connection in `slot` begins to take part. Gives it the next connection id and welcomes it.
     pub fn open(&mut self, slot: SlotKey, effects: &mut Vec<Effect>) -> ConnectionId {
         let id = ConnectionId(self.next_id);
         self.next_id += 1;
-        if self.sessions.len() <= slot.index() {
-            self.sessions.resize_with(slot.index() + 1, || None);
-        }
-        let former = self.sessions[slot.index()].replace(Session { id, room: None });
-        debug_assert!(former.is_none(), "a slot has one tenant at a time");
+        self.seat(slot, Asker::Client(id));
         self.slots.insert(id, slot);
-        effects.push(Effect::Reply { to: slot, reply: Reply::Welcome { id } });
+        effects.push(Effect::Reply { to: slot, reply: Reply::Welcome { id }, tag: None });
         self.check_in_debug();
         id
     }
 
-    /// Carries out what the session in `slot` asks. Yields exactly one [`Effect::Reply`] to it.
+    /// A program that holds the API key asks something in `slot`. It is no participant: it has no connection id and is
+    /// told of nothing but its reply, and it acts for the users that its requests name.
+    pub fn open_for_program(&mut self, slot: SlotKey) {
+        self.seat(slot, Asker::Program);
+    }
+
+    fn seat(&mut self, slot: SlotKey, asker: Asker) {
+        if self.sessions.len() <= slot.index() {
+            self.sessions.resize_with(slot.index() + 1, || None);
+        }
+        let former = self.sessions[slot.index()].replace(Session::new(asker));
+        debug_assert!(former.is_none(), "a slot has one tenant at a time");
+    }
+
+    /// Carries out what the session in `slot` asks, now or after what it has asked before. Each request gets exactly
+    /// one [`Effect::Reply`], in the order of the requests; of some it comes only with [`Hub::committed`].
     ///
     /// A slot without a session (its connection has ended in the meantime) is ignored.
     pub fn apply(&mut self, slot: SlotKey, request: Request, effects: &mut Vec<Effect>) {
-        let Some(asker) = self.session(slot) else { return };
-        let id = asker.id;
-        let spoofed = request.claimed_sender.is_some_and(|claimed| ConnectionId::parse(&claimed) != Some(id));
-        let outcome = if spoofed { Err(Refusal::NotYourId) } else { self.carry_out(slot, request.command, effects) };
-        if let Err(refusal) = outcome {
-            self.refuse(slot, refusal, effects);
+        let Some(session) = self.session_mut(slot) else { return };
+        if session.must_wait_for_others(&request.command) {
+            return session.put_off(request);
         }
+        self.begin(slot, request, effects);
         self.check_in_debug();
+    }
+
+    fn begin(&mut self, slot: SlotKey, request: Request, effects: &mut Vec<Effect>) {
+        let Request { claimed_sender, command, tag } = request;
+        let is_message = session::is_message(&command);
+        let outcome = self.check_claim(slot, claimed_sender.as_ref()).and_then(|()| {
+            // The two halves of what can be asked: that which is answered at once, and that which the store answers.
+            match command {
+                Command::Join { .. }
+                | Command::Leave
+                | Command::SayToUser { .. }
+                | Command::ListRooms
+                | Command::ListMembers { .. } => self.talk(slot, command, effects).map(Answer::Now),
+                command => self.ask_store(slot, claimed_sender, command, effects),
+            }
+        });
+        let Some(session) = self.session_mut(slot) else { return };
+        match outcome {
+            Ok(Answer::Now(reply)) => session.reply(slot, reply, tag, effects),
+            Ok(Answer::Later(ticket)) => session.await_store(ticket, is_message, tag),
+            Err(refusal) => session.reply(slot, Reply::Refused(refusal), tag, effects),
+        }
     }
 
     /// Answers a request that could not even be read. It goes through the hub because replies leave in the order
     /// of the requests, whatever became of each.
-    pub fn refuse(&mut self, slot: SlotKey, refusal: Refusal, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Reply { to: slot, reply: Reply::Refused(refusal) });
+    pub fn refuse(&mut self, slot: SlotKey, refusal: Refusal, tag: Option<Box<Tag>>, effects: &mut Vec<Effect>) {
+        if let Some(session) = self.session_mut(slot) {
+            session.reply(slot, Reply::Refused(refusal), tag, effects);
+        }
     }
 
-    /// The connection in `slot` has ended: it leaves its room, and its id leads nowhere from now on.
+    /// Whether the session in `slot` has asked so much that it should not be heard before [`Effect::Resume`]
+    /// says so.
+    pub fn must_wait(&self, slot: SlotKey) -> bool {
+        self.session(slot).is_some_and(Session::is_busy)
+    }
+
+    /// The connection in `slot` has ended: it leaves its rooms, and its id leads nowhere from now on. What it has given
+    /// to the store is stored, and told to others, all the same.
     pub fn close(&mut self, slot: SlotKey, effects: &mut Vec<Effect>) {
-        self.leave_room(slot, effects);
+        self.leave_all(slot, effects);
+        self.be_user(slot, None);
         if let Some(session) = self.sessions.get_mut(slot.index()).and_then(Option::take) {
-            self.slots.remove(&session.id);
+            if let Asker::Client(id) = session.asker {
+                self.slots.remove(&id);
+            }
+            for ticket in session.open_tickets() {
+                if let Some(pending) = self.pending.get_mut(&ticket) {
+                    pending.asker = None;
+                }
+            }
         }
         self.check_in_debug();
+    }
+
+    /// What the hub wants stored or looked up since the last call, at this time of day: messages get later times than all
+    /// before them, whatever the system's clock says. Each job's outcome is to be passed to
+    /// [`Hub::committed`].
+    pub fn take_jobs(&mut self, now: Timestamp) -> Vec<(Ticket, Job)> {
+        let mut jobs = mem::take(&mut self.jobs);
+        for (_, job) in &mut jobs {
+            job.set_time(now, &mut self.clock);
+        }
+        jobs
+    }
+
+    /// Whether there is something to be taken.
+    pub fn has_jobs(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// How many jobs have been yielded and have not come back.
+    pub fn pending_count(&self) -> usize {
+        self.pending.len()
     }
 
     /// The slots of the members of `room`, in the order of joining. Empty for a room that is no more.
@@ -101,9 +215,14 @@ impl Hub {
         self.rooms.get(room).map_or(&[], |room| &room.members)
     }
 
-    /// The room that the session in `slot` is in.
-    pub fn room_of(&self, slot: SlotKey) -> Option<RoomKey> {
-        self.session(slot)?.room
+    /// The rooms that the session in `slot` is in.
+    pub fn rooms_of(&self, slot: SlotKey) -> &[RoomKey] {
+        self.session(slot).map_or(&[], |session| &session.rooms)
+    }
+
+    /// The slots of all clients.
+    pub fn everybody(&self) -> impl Iterator<Item = SlotKey> {
+        self.slots.values().copied()
     }
 
     /// Gives back the memory of a crowd that has gone: no slot from index `end` on is in use.
@@ -111,102 +230,47 @@ impl Hub {
         self.sessions.truncate(end);
         self.sessions.shrink_to_fit();
         self.slots.shrink_to_fit();
+        self.users.shrink_to_fit();
+        self.pending.shrink_to_fit();
         self.rooms.give_back();
     }
 
-    /// How many sessions there are.
+    /// How many clients there are.
     pub fn session_count(&self) -> usize {
         self.slots.len()
     }
 
-    /// How many rooms there are.
+    /// How many rooms are known: the open ones, and the private ones that somebody is in.
     pub fn room_count(&self) -> usize {
         self.rooms.len()
+    }
+
+    /// How many messages were said in ephemeral rooms, and in durable ones.
+    pub fn message_count(&self) -> [u64; 2] {
+        self.messages
     }
 
     fn session(&self, slot: SlotKey) -> Option<&Session> {
         self.sessions.get(slot.index())?.as_ref()
     }
 
-    fn carry_out(&mut self, slot: SlotKey, command: Command, effects: &mut Vec<Effect>) -> Result<(), Refusal> {
-        match command {
-            Command::Join { room } => self.join(slot, &room, effects),
-            Command::Leave => {
-                let room = self.leave_room(slot, effects).ok_or(Refusal::WasInNoRoom)?;
-                effects.push(Effect::Reply { to: slot, reply: Reply::Left { room } });
+    fn session_mut(&mut self, slot: SlotKey) -> Option<&mut Session> {
+        self.sessions.get_mut(slot.index())?.as_mut()
+    }
+
+    /// Nobody may claim to be somebody else, but for a program, which acts for whom it names.
+    fn check_claim(&self, slot: SlotKey, claim: Option<&Claim>) -> Result<(), Refusal> {
+        let (Some(claim), Some(session)) = (claim, self.session(slot)) else { return Ok(()) };
+        let is_own = match (claim, session.asker) {
+            (Claim::User(_), Asker::Program) => true,
+            (Claim::Connection(id), Asker::Client(own)) => ConnectionId::parse(id) == Some(own),
+            (Claim::User(user), Asker::Client(_)) => {
+                let own = session.user.as_ref().ok_or(Refusal::NotIdentified)?;
+                *user == Reference::from(own.id) || *user == Reference::Uuid(own.uuid)
             }
-            Command::SayToRoom { text } => self.say_to_room(slot, text, effects)?,
-            Command::SayToUser { to, text } => self.say_to_user(slot, to, text, effects)?,
-            Command::ListRooms => {
-                effects.push(Effect::Reply { to: slot, reply: Reply::Rooms { rooms: self.rooms.names() } });
-            }
-            Command::ListMembers { room } => {
-                let reply = self.list_members(&room)?;
-                effects.push(Effect::Reply { to: slot, reply });
-            }
-        }
-        Ok(())
-    }
-
-    fn join(&mut self, slot: SlotKey, name: &Name, effects: &mut Vec<Effect>) {
-        let Some(asker) = self.session(slot) else { return };
-        let (id, current) = (asker.id, asker.room);
-        let key = self.rooms.open(name);
-        let room = self.rooms.name(key);
-        if current == Some(key) {
-            effects.push(Effect::Reply { to: slot, reply: Reply::Joined { room } });
-            return;
-        }
-        self.leave_room(slot, effects);
-        effects.push(Effect::Reply { to: slot, reply: Reply::Joined { room: Rc::clone(&room) } });
-        self.rooms.add(key, slot);
-        if let Some(session) = &mut self.sessions[slot.index()] {
-            session.room = Some(key);
-        }
-        let audience = Audience::Room { room: key, except: Some(slot) };
-        effects.push(Effect::Tell { audience, event: Event::Joined { room, who: id } });
-    }
-
-    /// Takes `slot` out of its room and tells those who stay. Returns the room's name, or nothing if it was in none.
-    fn leave_room(&mut self, slot: SlotKey, effects: &mut Vec<Effect>) -> Option<Rc<str>> {
-        let session = self.sessions.get_mut(slot.index())?.as_mut()?;
-        let key = session.room.take()?;
-        let who = session.id;
-        let room = self.rooms.name(key);
-        if self.rooms.remove(key, slot) {
-            let audience = Audience::Room { room: key, except: None };
-            effects.push(Effect::Tell { audience, event: Event::Left { room: Rc::clone(&room), who } });
-        }
-        Some(room)
-    }
-
-    fn say_to_room(&mut self, slot: SlotKey, text: Text, effects: &mut Vec<Effect>) -> Result<(), Refusal> {
-        let Some(Session { id, room: Some(key) }) = self.session(slot) else { return Err(Refusal::IsInNoRoom) };
-        let (from, key) = (*id, *key);
-        let room = self.rooms.name(key);
-        let text = text.into_shared();
-        let event = Event::RoomMessage { room: Rc::clone(&room), from, text: Rc::clone(&text) };
-        effects.push(Effect::Tell { audience: Audience::Room { room: key, except: Some(slot) }, event });
-        effects.push(Effect::Reply { to: slot, reply: Reply::SaidToRoom { room, text } });
-        Ok(())
-    }
-
-    fn say_to_user(&mut self, slot: SlotKey, to: String, text: Text, effects: &mut Vec<Effect>) -> Result<(), Refusal> {
-        let recipient = ConnectionId::parse(&to).and_then(|to| Some((to, *self.slots.get(&to)?)));
-        let (Some((to, recipient)), Some(asker)) = (recipient, self.session(slot)) else {
-            return Err(Refusal::NoSuchUser { id: to });
+            (Claim::Connection(_), Asker::Program) => false,
         };
-        let text = text.into_shared();
-        let event = Event::PrivateMessage { from: asker.id, text: Rc::clone(&text) };
-        effects.push(Effect::Tell { audience: Audience::Session(recipient), event });
-        effects.push(Effect::Reply { to: slot, reply: Reply::SaidToUser { to, text } });
-        Ok(())
-    }
-
-    fn list_members(&self, name: &Name) -> Result<Reply, Refusal> {
-        let key = self.rooms.find(name).ok_or_else(|| Refusal::NoSuchRoom { name: name.as_str().into() })?;
-        let members = self.members(key).iter().filter_map(|&slot| Some(self.session(slot)?.id)).collect();
-        Ok(Reply::Members { room: self.rooms.name(key), members })
+        if is_own { Ok(()) } else { Err(Refusal::NotYourId) }
     }
 
     /// After every change in a debug build, while the hub is small: the checks cost time in proportion to it.
@@ -216,25 +280,45 @@ impl Hub {
         }
     }
 
-    /// Panics unless sessions, ids and rooms agree with one another. For tests.
+    /// Panics unless sessions, users, ids and rooms agree with one another. For tests.
     pub fn check_invariants(&self) {
-        let mut living = 0;
+        let (mut clients, mut users) = (0, 0);
         for (index, session) in self.sessions.iter().enumerate() {
             let Some(session) = session else { continue };
-            living += 1;
             let slot = SlotKey::new(index);
-            assert!(session.id.0 < self.next_id, "{session:?} was never opened");
-            assert_eq!(self.slots.get(&session.id), Some(&slot), "{session:?} is not found by its id");
-            if let Some(room) = session.room {
+            if let Asker::Client(id) = session.asker {
+                clients += 1;
+                assert!(id.0 < self.next_id, "{session:?} was never opened");
+                assert_eq!(self.slots.get(&id), Some(&slot), "{session:?} is not found by its id");
+            }
+            if let Some(user) = &session.user {
+                users += 1;
+                assert!(
+                    self.users.get(&user.id).is_some_and(|slots| slots.contains(&slot)),
+                    "{session:?} is not online"
+                );
+            }
+            for &room in &session.rooms {
                 let times = self.members(room).iter().filter(|&&member| member == slot).count();
                 assert_eq!(times, 1, "{session:?} is not a member, once, of its room");
             }
+            for ticket in session.open_tickets() {
+                assert_eq!(self.pending.get(&ticket).and_then(|pending| pending.asker), Some(slot), "a lost request");
+            }
         }
-        assert_eq!(self.slots.len(), living, "an id leads to a slot without a session");
+        assert_eq!(self.slots.len(), clients, "an id leads to a slot without a session");
+        assert_eq!(self.users.values().map(|slots| slots.len()).sum::<usize>(), users, "somebody is online by mistake");
         let members = self.rooms.check_invariants();
-        let in_rooms = self.sessions.iter().flatten().filter(|session| session.room.is_some()).count();
+        let in_rooms: usize = self.sessions.iter().flatten().map(|session| session.rooms.len()).sum();
         assert_eq!(members, in_rooms, "a room keeps somebody who is not in it");
     }
+}
+
+/// When a request is answered.
+enum Answer {
+    Now(Reply),
+    /// When the store has done that job.
+    Later(Ticket),
 }
 
 #[cfg(test)]

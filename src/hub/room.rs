@@ -1,12 +1,16 @@
-//! Rooms and their members. An ephemeral room begins with its first member and is gone with its last.
+//! Rooms and their members.
+//!
+//! All open rooms are here: the durable ones for as long as they are in the store, an ephemeral one from its first
+//! member to its last. A private room is here while somebody is in it.
 
 use std::collections::HashMap;
 use std::rc::Rc;
 
 use slab::Slab;
 
-use super::command::Name;
-use crate::id::SlotKey;
+use super::effect::ListedRoom;
+use super::job::RoomRecord;
+use crate::id::{Reference, RoomId, SlotKey, UserId, Uuid};
 
 /// Names a room inside this process; used again once its room is gone, so it never leaves the loop's turn.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -19,8 +23,18 @@ impl RoomKey {
     }
 }
 
+/// What makes a room durable.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Durable {
+    pub(super) id: RoomId,
+    uuid: Uuid,
+    owner: Option<UserId>,
+    is_private: bool,
+}
+
 pub(super) struct Room {
-    name: Rc<str>,
+    pub(super) name: Rc<str>,
+    pub(super) durable: Option<Durable>,
     /// Counts the rooms ever opened: their order of age, which reused keys don't tell.
     opened: u64,
     /// In the order of joining. A plain vector, because every message walks all of it while joining and leaving are
@@ -28,10 +42,32 @@ pub(super) struct Room {
     pub(super) members: Vec<SlotKey>,
 }
 
+impl Room {
+    pub(super) fn id(&self) -> Option<RoomId> {
+        self.durable.map(|durable| durable.id)
+    }
+
+    pub(super) fn owner(&self) -> Option<UserId> {
+        self.durable.and_then(|durable| durable.owner)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.durable.is_none_or(|durable| !durable.is_private)
+    }
+
+    /// Whether it goes with its last member.
+    fn is_passing(&self) -> bool {
+        self.durable.is_none_or(|durable| durable.is_private)
+    }
+}
+
 #[derive(Default)]
 pub(super) struct Rooms {
     rooms: Slab<Room>,
+    /// The open ones.
     by_name: HashMap<Rc<str>, RoomKey>,
+    by_id: HashMap<RoomId, RoomKey>,
+    by_uuid: HashMap<Uuid, RoomKey>,
     opened: u64,
 }
 
@@ -40,71 +76,150 @@ impl Rooms {
         self.rooms.get(key.index())
     }
 
+    /// A room that somebody is in, or that was found in this very call.
+    pub(super) fn living(&self, key: RoomKey) -> &Room {
+        &self.rooms[key.index()]
+    }
+
     pub(super) fn len(&self) -> usize {
         self.rooms.len()
     }
 
-    pub(super) fn find(&self, name: &Name) -> Option<RoomKey> {
-        self.by_name.get(name.as_str()).copied()
+    /// The open room of that name.
+    pub(super) fn find(&self, name: &str) -> Option<RoomKey> {
+        self.by_name.get(name).copied()
     }
 
-    /// The room's name. `key` must come from [`Rooms::open`] or a living membership.
-    pub(super) fn name(&self, key: RoomKey) -> Rc<str> {
-        Rc::clone(&self.rooms[key.index()].name)
-    }
-
-    /// The room of that name, made if there is none. The caller puts somebody into it before anything else happens.
-    pub(super) fn open(&mut self, name: &Name) -> RoomKey {
-        if let Some(key) = self.find(name) {
-            return key;
+    /// The durable room of that id.
+    pub(super) fn find_durable(&self, room: Reference) -> Option<RoomKey> {
+        match room {
+            Reference::Number(id) => self.by_id.get(&RoomId(id)).copied(),
+            Reference::Uuid(uuid) => self.by_uuid.get(&uuid).copied(),
         }
-        let name = name.shared();
-        let room = Room { name: Rc::clone(&name), opened: self.opened, members: Vec::new() };
+    }
+
+    /// The durable room of that id, if it is open.
+    pub(super) fn find_open(&self, room: Reference) -> Option<RoomKey> {
+        self.find_durable(room).filter(|&key| self.living(key).is_open())
+    }
+
+    /// Makes an open, ephemeral room. The caller puts somebody into it before anything else happens.
+    pub(super) fn make_ephemeral(&mut self, name: Rc<str>) -> RoomKey {
+        self.insert(name, None)
+    }
+
+    /// Takes up a room that is in the store, or what has become of it. An ephemeral room of the same name becomes this
+    /// one; if this one is known already, it takes in the members of the ephemeral one, which is yielded.
+    pub(super) fn take_up(&mut self, record: &RoomRecord) -> (RoomKey, Option<RoomKey>) {
+        let durable = Durable { id: record.id, uuid: record.uuid, owner: record.owner, is_private: record.is_private };
+        let namesake = self.find(&record.name).filter(|&key| self.living(key).durable.is_none() && !record.is_private);
+        let Some(key) = self.by_id.get(&record.id).copied().or(namesake) else {
+            return (self.insert(record.name.as_str().into(), Some(durable)), None);
+        };
+        self.forget_name(key);
+        let absorbed = namesake.filter(|&namesake| namesake != key);
+        if let Some(namesake) = absorbed {
+            let members = self.dissolve(namesake);
+            self.rooms[key.index()].members.extend(members);
+        }
+        let room = &mut self.rooms[key.index()];
+        (room.name, room.durable) = (record.name.as_str().into(), Some(durable));
+        self.index(key);
+        (key, absorbed)
+    }
+
+    fn insert(&mut self, name: Rc<str>, durable: Option<Durable>) -> RoomKey {
+        let room = Room { name, durable, opened: self.opened, members: Vec::new() };
         let key = RoomKey(self.rooms.insert(room) as u32);
         self.opened += 1;
-        self.by_name.insert(name, key);
+        self.index(key);
         key
+    }
+
+    fn index(&mut self, key: RoomKey) {
+        let room = &self.rooms[key.index()];
+        if let Some(durable) = room.durable {
+            self.by_id.insert(durable.id, key);
+            self.by_uuid.insert(durable.uuid, key);
+        }
+        if room.is_open() {
+            self.by_name.insert(Rc::clone(&room.name), key);
+        }
+    }
+
+    fn forget_name(&mut self, key: RoomKey) {
+        let name = &self.rooms[key.index()].name;
+        if self.by_name.get(name) == Some(&key) {
+            self.by_name.remove(name);
+        }
     }
 
     pub(super) fn add(&mut self, key: RoomKey, member: SlotKey) {
         self.rooms[key.index()].members.push(member);
     }
 
-    /// Takes `member` out; a room that is empty then is gone. Tells whether somebody is left.
+    /// Takes `member` out. Tells whether the room is still there.
     pub(super) fn remove(&mut self, key: RoomKey, member: SlotKey) -> bool {
-        let members = &mut self.rooms[key.index()].members;
-        if let Some(position) = members.iter().position(|&m| m == member) {
-            members.remove(position);
+        let room = &mut self.rooms[key.index()];
+        if let Some(position) = room.members.iter().position(|&m| m == member) {
+            room.members.remove(position);
         }
-        if !members.is_empty() {
-            return true;
+        let is_over = room.members.is_empty() && room.is_passing();
+        if is_over {
+            self.dissolve(key);
         }
+        !is_over
+    }
+
+    /// Forgets the room. Returns who was in it.
+    pub(super) fn dissolve(&mut self, key: RoomKey) -> Vec<SlotKey> {
+        self.forget_name(key);
         let room = self.rooms.remove(key.index());
-        self.by_name.remove(&room.name);
-        false
+        if let Some(durable) = room.durable {
+            self.by_id.remove(&durable.id);
+            self.by_uuid.remove(&durable.uuid);
+        }
+        room.members
     }
 
     pub(super) fn give_back(&mut self) {
         self.rooms.shrink_to_fit();
         self.by_name.shrink_to_fit();
+        self.by_id.shrink_to_fit();
+        self.by_uuid.shrink_to_fit();
     }
 
-    /// All names, oldest room first.
-    pub(super) fn names(&self) -> Vec<Rc<str>> {
-        let mut rooms: Vec<&Room> = self.rooms.iter().map(|(_, room)| room).collect();
+    /// All open rooms, the oldest first.
+    pub(super) fn list(&self) -> Vec<ListedRoom> {
+        let mut rooms: Vec<&Room> = self.rooms.iter().map(|(_, room)| room).filter(|room| room.is_open()).collect();
         rooms.sort_unstable_by_key(|room| room.opened);
-        rooms.into_iter().map(|room| Rc::clone(&room.name)).collect()
+        let listed = rooms.into_iter().map(|room| ListedRoom {
+            name: Rc::clone(&room.name),
+            id: room.id(),
+            owner: room.owner(),
+            members: room.members.len(),
+        });
+        listed.collect()
     }
 
-    /// Panics unless names and rooms agree and no room is empty. Returns the number of members of all rooms.
+    /// Panics unless names, ids and rooms agree and no passing room is empty. Returns the number of members of all rooms.
     pub(super) fn check_invariants(&self) -> usize {
-        assert_eq!(self.by_name.len(), self.rooms.len(), "a name without a room, or a room without a name");
-        let mut members = 0;
+        let (mut members, mut open, mut durable) = (0, 0, 0);
         for (key, room) in &self.rooms {
-            assert_eq!(self.by_name.get(&room.name), Some(&RoomKey(key as u32)));
-            assert!(!room.members.is_empty(), "room {:?} is empty", room.name);
+            let key = RoomKey(key as u32);
+            assert!(!room.members.is_empty() || !room.is_passing(), "room {:?} is empty", room.name);
+            if room.is_open() {
+                assert_eq!(self.by_name.get(&room.name), Some(&key), "{:?} is not found by its name", room.name);
+                open += 1;
+            }
+            if let Some(Durable { id, uuid, .. }) = room.durable {
+                assert_eq!((self.by_id.get(&id), self.by_uuid.get(&uuid)), (Some(&key), Some(&key)));
+                durable += 1;
+            }
             members += room.members.len();
         }
+        assert_eq!(self.by_name.len(), open, "a name without a room");
+        assert_eq!((self.by_id.len(), self.by_uuid.len()), (durable, durable), "an id without a room");
         members
     }
 }

@@ -71,7 +71,8 @@ impl Outbox {
     /// nothing is owed any more. Errors other than would-block are the writer's. `scratch` is for gathering, and
     /// shared by all.
     pub fn flush(&mut self, last: Option<Shared>, writer: &mut impl Write, scratch: &mut Vec<u8>) -> io::Result<bool> {
-        if let Some(slice) = last {
+        // Of some news a recipient's dialect says nothing, and to write nothing is taken for the end.
+        if let Some(slice) = last.filter(|slice| !slice.is_empty()) {
             let sent = if self.is_empty() { attempt(writer.write(&slice))? } else { None };
             if sent == Some(slice.len()) {
                 return Ok(true);
@@ -192,6 +193,14 @@ mod tests {
                 assert!(outbox.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_not_written() {
+        let mut empty = outbox(&[]);
+        let mut pipe = Pipe { taken: Vec::new(), allowed: vec![9] };
+        assert!(empty.flush(Some(b""[..].into()), &mut pipe, &mut Vec::new()).unwrap());
+        assert_eq!(pipe.allowed, [9], "a socket is not asked to take nothing");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! From effects to bytes. What one slot is told is encoded and owed to it at once; what a room is told is noted as
 //! news, encoded once for each dialect that has a recipient, and handed over when the members are flushed.
 
-use crate::dialect::{Dialect, DialectKey};
-use crate::hub::{Audience, Effect, Event, Hub, RoomKey};
+use crate::dialect::{DIALECTS, Dialect, DialectKey};
+use crate::hub::{Audience, Effect, Event, Hub, Reply, RoomKey, Tag};
 use crate::id::SlotKey;
 use crate::net::outbox::Shared;
 
@@ -15,6 +15,15 @@ const KEPT_WIRE_BYTES: usize = 512 * 1024;
 /// What handing a reference to an outbox costs.
 const REFERENCE_BYTES: usize = size_of::<Shared>();
 
+/// What is left to the server when all have been told.
+#[derive(Default)]
+pub(super) struct Rest {
+    /// Replies to requests that came over HTTP: each is the end of an exchange, or a part of it.
+    pub(super) answers: Vec<(SlotKey, Reply, Option<Box<Tag>>)>,
+    /// Sessions whose next requests may be carried out.
+    pub(super) resumed: Vec<SlotKey>,
+}
+
 /// Carries out the hub's effects. Keeps its buffers between calls.
 #[derive(Default)]
 pub(super) struct Fanout {
@@ -25,16 +34,23 @@ pub(super) struct Fanout {
     news: News,
     /// What this turn has added to memory so far, in bytes.
     pub(super) spent: usize,
+    /// How often somebody was handed an event of a room so far.
+    pub(super) deliveries: u64,
+    /// How many requests have been refused so far.
+    pub(super) refusals: u64,
 }
 
 impl Fanout {
     /// Carries out all effects, in their order.
-    pub(super) fn deliver(&mut self, hub: &Hub, slots: &mut Slots) {
+    pub(super) fn deliver(&mut self, hub: &Hub, slots: &mut Slots) -> Rest {
+        let mut rest = Rest::default();
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
+            self.refusals += u64::from(matches!(effect, Effect::Reply { reply: Reply::Refused(_), .. }));
             match effect {
-                Effect::Reply { to, reply } => {
-                    self.tell_one(to, |dialect, wire| dialect.reply(&reply, wire), hub, slots);
+                Effect::Reply { to, reply, tag } if slots.dialect(to).is_none() => rest.answers.push((to, reply, tag)),
+                Effect::Reply { to, reply, tag } => {
+                    self.tell_one(to, |dialect, wire| dialect.reply(&reply, tag.as_deref(), wire), hub, slots);
                 }
                 Effect::Tell { audience: Audience::Session(to), event } => {
                     self.tell_one(to, |dialect, wire| dialect.event(&event, wire), hub, slots);
@@ -42,9 +58,12 @@ impl Fanout {
                 Effect::Tell { audience: Audience::Room { room, except }, event } => {
                     self.tell_room(room, except, event, hub, slots);
                 }
+                Effect::Tell { audience: Audience::Everybody, event } => self.tell_everybody(&event, hub, slots),
+                Effect::Resume { slot } => rest.resumed.push(slot),
             }
         }
         self.effects = effects;
+        rest
     }
 
     /// Adds finished bytes to what is owed to an open connection, behind all that it has been told before.
@@ -70,33 +89,60 @@ impl Fanout {
         }
     }
 
+    fn tell_everybody(&mut self, event: &Event, hub: &Hub, slots: &mut Slots) {
+        let mut encoded: [Option<Shared>; DIALECTS.len()] = Default::default();
+        for to in hub.everybody() {
+            let Some(dialect) = slots.dialect(to) else { continue };
+            let wire = &mut self.wire;
+            let bytes = encoded[dialect.index()]
+                .get_or_insert_with(|| share(wire, |wire| dialect.dialect().event(event, wire)));
+            if !bytes.is_empty() {
+                let bytes = Shared::clone(bytes);
+                self.owe(to, bytes, hub, slots);
+            }
+        }
+    }
+
     /// Puts what `key` has not heard yet into its outbox. To be called before its membership or its stage changes, too:
     /// it is told what came before as a member, and nothing of that afterwards.
     pub(super) fn catch_up(&mut self, key: SlotKey, hub: &Hub, slots: &mut Slots) {
         let next = self.news.next_number();
         let Some(slot) = slots.get(key).filter(|slot| slot.heard < next) else { return };
         let heard = std::mem::replace(&mut slot.heard, next);
-        let (Some(dialect), Some(room)) = (slot.dialect(), hub.room_of(key)) else { return };
-        let (wire, spent) = (&mut self.wire, &mut self.spent);
+        let Some(dialect) = slot.dialect() else { return };
+        let (wire, spent, deliveries) = (&mut self.wire, &mut self.spent, &mut self.deliveries);
         let encode = |event: &Event| share(wire, |wire| dialect.dialect().event(event, wire));
-        self.news.unheard(room, heard, dialect, encode, |bytes| {
+        self.news.unheard(hub.rooms_of(key), heard, dialect, encode, |bytes| {
             *spent += REFERENCE_BYTES;
+            *deliveries += 1;
             slots.owe(key, bytes);
         });
     }
 
-    /// What `key` has not heard yet, if that is all that its room has been told; else it goes into the outbox.
-    pub(super) fn fetch(&mut self, key: SlotKey, hub: &Hub, slots: &mut Slots) -> Option<Shared> {
-        let slot = slots.get(key)?;
-        let whole = self.whole_for(hub.room_of(key)?, slot.heard, slot.dialect()?);
-        match whole {
-            Some(_) => slot.heard = self.news.next_number(),
-            None => self.catch_up(key, hub, slots),
+    /// Has all members of rooms with news catch up, before something changes who is in which room. Then no news is left.
+    pub(super) fn settle(&mut self, hub: &Hub, slots: &mut Slots) {
+        for (room, _) in self.rooms_with_news(hub) {
+            for &member in hub.members(room) {
+                self.catch_up(member, hub, slots);
+            }
         }
-        whole
+        self.forget_news();
     }
 
-    fn whole_for(&mut self, room: RoomKey, heard: u64, dialect: DialectKey) -> Option<Shared> {
+    /// What `key` has not heard yet, if that is all that one room has been told; else it goes into the outbox.
+    pub(super) fn fetch(&mut self, key: SlotKey, hub: &Hub, slots: &mut Slots) -> Option<Shared> {
+        let slot = slots.get(key)?;
+        let room = self.news.only_room(hub.rooms_of(key));
+        if let Some((whole, count)) = room.and_then(|room| self.whole_for(room, slot.heard, slot.dialect()?)) {
+            self.deliveries += u64::from(count);
+            slot.heard = self.news.next_number();
+            return Some(whole);
+        }
+        self.catch_up(key, hub, slots);
+        None
+    }
+
+    fn whole_for(&mut self, room: RoomKey, heard: u64, dialect: DialectKey) -> Option<(Shared, u32)> {
         let wire = &mut self.wire;
         self.news.whole(room, heard, dialect, |events| {
             share(wire, |wire| events.for_each(|event| dialect.dialect().event(event, wire)))

@@ -43,9 +43,14 @@ impl Server {
         }
         match &mut slot.stage {
             // What counts is what is left when the socket has taken all it could: a large batch is no offence.
-            Stage::Head(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox => {
+            Stage::Http(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox + slot.extra => {
                 self.end(key, CloseReason::SlowReader);
             }
+            Stage::Http(_) if slot.outbox.is_empty() => {
+                slot.extra = 0;
+                self.ask_for_next_part(key);
+            }
+            Stage::Open { .. } if slot.extra > 0 && slot.outbox.is_empty() => slot.extra = 0,
             Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
             Stage::Closing { finished } if slot.outbox.is_empty() && !*finished => {
                 *finished = true;

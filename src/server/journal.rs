@@ -56,13 +56,16 @@ impl Journal {
         }
     }
 
+    /// How many connections have ended for each reason.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (CloseReason, u64)> {
+        CloseReason::ALL.into_iter().map(|reason| (reason, self.reasons[reason as usize].count))
+    }
+
     /// All that there is to say at the end.
     pub(super) fn summary(&self) -> String {
         let all = self.reasons.iter().map(|entry| entry.count).sum::<u64>();
-        let noteworthy = CloseReason::ALL.iter().filter(|reason| reason.is_noteworthy());
-        let counts = noteworthy.map(|&reason| (reason, self.reasons[reason as usize].count));
-        let counts: Vec<String> =
-            counts.filter(|(_, count)| *count > 0).map(|(reason, count)| format!("{count} × {reason}")).collect();
+        let noteworthy = self.counts().filter(|(reason, count)| reason.is_noteworthy() && *count > 0);
+        let counts: Vec<String> = noteworthy.map(|(reason, count)| format!("{count} × {reason}")).collect();
         if counts.is_empty() {
             format!("{all} connections ended")
         } else {

@@ -1,13 +1,17 @@
 //! The loop that ties the layers together, in one thread.
 //!
-//! [`Server::turn`] is the whole flow: wait for events, accept, read and carry out what was asked, see to what is
-//! due, let the departed leave their rooms, flush what is owed, free the slots of those who are gone. What is
-//! read in a turn is bounded by the named numbers below, and what is told by the size of an outbox; whatever is cut off
+//! [`Server::turn`] is the whole flow: wait for events, take what the store has done, accept, read and carry out what
+//! was asked, see to what is due, let the departed leave their rooms, hand new work to the store, flush what is owed, free
+//! the slots of those who are gone. What is read in a turn is bounded by the named numbers below, and what is told by the size of an outbox; whatever is cut off
 //! is remembered and goes on in the next turn. Each member is written to once, however much it was told.
 
+mod ending;
+mod exchange;
 mod fanout;
 mod flush;
+mod inbox;
 mod journal;
+mod metrics;
 mod news;
 mod receive;
 mod route;
@@ -16,14 +20,14 @@ mod slot;
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Events, Poll, Token};
 
 use crate::config::Config;
 use crate::dialect::Limits;
 use crate::error::{CloseReason, ServerError};
-use crate::hub::Hub;
+use crate::hub::{self, Hub};
 use crate::id::SlotKey;
 use crate::net::allowance::{Allowance, Rate};
 use crate::net::deadline::Deadlines;
@@ -32,13 +36,17 @@ use crate::net::outbox::Shared;
 use crate::net::socket::Socket;
 use crate::proto::http::HeadLimits;
 use crate::proto::websocket::{self, Reader};
+use crate::store::Opened;
+use crate::timestamp::Timestamp;
 use fanout::Fanout;
+use inbox::Inbox;
 use journal::{Journal, Shortage};
 use signal::Signals;
-use slot::{Slot, Slots, Stage};
+use slot::{Slot, Slots};
 
 const LISTENER: Token = Token(usize::MAX - 1);
 const SIGNALS: Token = Token(usize::MAX - 2);
+const INBOX: Token = Token(usize::MAX - 3);
 
 const EVENTS_PER_TURN: usize = 1024;
 const ACCEPTS_PER_TURN: usize = 64;
@@ -47,6 +55,8 @@ const READ_SHARE_BYTES: usize = 64 * 1024;
 const READ_SHARE_FRAMES: usize = 64;
 /// How many shares a session may have in one turn, all others having had theirs.
 const SHARES_PER_TURN: usize = 4;
+/// At the end of all, what is stored is tidied up.
+const STORE_CLOSES_WITHIN: Duration = Duration::from_secs(1);
 /// Pings answered one by one in a share; of further ones only the last (RFC 6455 section 5.5.3 allows that).
 const PONGS_PER_SHARE: usize = 16;
 
@@ -59,12 +69,14 @@ enum Due {
     Ping,
     /// The answer to a ping.
     Pong,
+    /// The other side to take a part of a long answer.
+    Part,
     /// The other side's end of the close.
     Close,
 }
 
 impl Due {
-    const ALL: [Self; 4] = [Self::Handshake, Self::Ping, Self::Pong, Self::Close];
+    const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Pong, Self::Part, Self::Close];
 }
 
 /// How the loop ended.
@@ -87,6 +99,7 @@ pub struct Server {
     is_full: bool,
     slots: Slots,
     hub: Hub,
+    inbox: Inbox,
     fanout: Fanout,
     reader: Reader,
     deadlines: Deadlines<{ Due::ALL.len() }>,
@@ -106,17 +119,28 @@ pub struct Server {
     now: Instant,
     /// When shutting down, until when at the latest.
     drain_until: Option<Instant>,
+    /// Everybody has been told that we are shutting down.
+    has_said_goodbye: bool,
     ended: Option<Ended>,
 }
 
 impl Server {
-    /// Binds the port and takes over SIGTERM and SIGINT. Nothing is accepted before [`Server::run`].
-    pub fn bind(config: Config) -> Result<Self, ServerError> {
+    /// Binds the port and takes over SIGTERM and SIGINT. Nothing is accepted before [`Server::run`]. Without a store, all
+    /// rooms are ephemeral. `nonce` is random, see [`Hub::new`].
+    pub fn bind(config: Config, opened: Option<Opened>, nonce: u64) -> Result<Self, ServerError> {
         let poll = Poll::new().map_err(ServerError::system("make a poll"))?;
         let address = config.listen;
         let listener = Listener::bind(address, poll.registry(), LISTENER)
             .map_err(|error| ServerError::Listen { address, error })?;
         let signals = Signals::register(poll.registry(), SIGNALS).map_err(ServerError::system("catch signals"))?;
+        let (store, rooms, last) = match opened {
+            Some(Opened { store, rooms, last, .. }) => (Some(store), rooms, last),
+            None => (None, Vec::new(), Timestamp::default()),
+        };
+        let inbox = Inbox::start(store, &config, &poll, INBOX)?;
+        let limits = hub::Limits { max_rooms: config.max_rooms, max_rooms_joined: config.max_rooms_joined };
+        let mut hub = Hub::new(limits, nonce, last);
+        hub.load(&rooms);
         Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN),
@@ -124,7 +148,8 @@ impl Server {
             listener: Some(listener),
             is_full: false,
             slots: Slots::default(),
-            hub: Hub::new(),
+            hub,
+            inbox,
             fanout: Fanout::default(),
             reader: Reader::new(config.max_message),
             deadlines: Deadlines::default(),
@@ -138,6 +163,7 @@ impl Server {
             rate: Rate::new(config.rate, config.burst),
             now: Instant::now(),
             drain_until: None,
+            has_said_goodbye: false,
             ended: None,
             config,
         })
@@ -153,6 +179,7 @@ impl Server {
         loop {
             self.turn().map_err(ServerError::system("wait for events"))?;
             if let Some(ended) = self.ended {
+                self.inbox.finish(self.now + STORE_CLOSES_WITHIN);
                 log::info!("stopped: {}", self.journal.summary());
                 return Ok(ended);
             }
@@ -162,10 +189,12 @@ impl Server {
     /// One pass of the loop.
     fn turn(&mut self) -> io::Result<()> {
         self.wait()?;
+        self.take_outcomes();
         self.accept();
         self.read();
         self.tick();
         self.depart();
+        self.submit();
         self.flush();
         self.reap();
         Ok(())
@@ -185,6 +214,7 @@ impl Server {
             match event.token() {
                 LISTENER => self.listener.iter_mut().for_each(Listener::wake),
                 SIGNALS => signals = self.signals.drain(),
+                INBOX => self.inbox.ring(),
                 Token(index) => {
                     let key = SlotKey::new(index);
                     let Some(slot) = self.slots.get(key) else { continue };
@@ -206,17 +236,68 @@ impl Server {
 
     fn timeout(&self) -> Option<Duration> {
         let accepts = self.listener.as_ref().is_some_and(|listener| listener.is_ready(self.now)) && self.has_room();
-        if accepts || self.slots.has_work() || self.fanout.has_news() {
+        let has_work = self.slots.has_work() || self.fanout.has_news() || self.hub.has_jobs() || self.inbox.has_work();
+        if accepts || has_work {
             return Some(Duration::ZERO);
         }
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
-        let next = [self.deadlines.next(), self.pauses.next(), retry_at, self.drain_until];
+        let store = self.inbox.next_deadline();
+        let next = [self.deadlines.next(), self.pauses.next(), store, retry_at, self.drain_until];
         let next = next.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
     fn has_room(&self) -> bool {
         self.slots.len() < self.config.max_connections
+    }
+
+    /// Tells what the store has done: now it is there for good.
+    fn take_outcomes(&mut self) {
+        for (ticket, outcome) in self.inbox.drain(self.now) {
+            if Hub::moves_members(&outcome) {
+                self.fanout.settle(&self.hub, &mut self.slots);
+            }
+            self.hub.committed(ticket, outcome, &mut self.fanout.effects);
+            self.deliver();
+        }
+    }
+
+    /// Hands the store all that this turn wants of it.
+    fn submit(&mut self) {
+        if !self.hub.has_jobs() {
+            return;
+        }
+        for (ticket, job) in self.hub.take_jobs(Timestamp::from(SystemTime::now())) {
+            self.inbox.submit(ticket, job, self.now);
+        }
+    }
+
+    /// Carries out what the hub has yielded, and what follows from that.
+    fn deliver(&mut self) {
+        if self.fanout.effects.is_empty() {
+            return;
+        }
+        let rest = self.fanout.deliver(&self.hub, &mut self.slots);
+        for (key, reply, tag) in rest.answers {
+            self.answer_exchange(key, &reply, tag.as_deref());
+        }
+        for key in rest.resumed {
+            self.resume(key);
+        }
+    }
+
+    /// Carries out the requests that had to wait for an answer, up to the next that has to.
+    fn resume(&mut self, key: SlotKey) {
+        loop {
+            self.fanout.catch_up(key, &self.hub, &mut self.slots);
+            if !self.hub.resume(key, &mut self.fanout.effects) {
+                break;
+            }
+            self.deliver();
+        }
+        if !self.hub.must_wait(key) {
+            self.slots.resume(key);
+        }
     }
 
     fn accept(&mut self) {
@@ -270,6 +351,7 @@ impl Server {
                     self.arm(key, Due::Pong);
                 }
                 Due::Pong => self.miss_pong(key),
+                Due::Part => self.end(key, CloseReason::SlowReader),
                 Due::Close => self.lose(key, None),
             }
         }
@@ -314,7 +396,7 @@ impl Server {
         for key in self.slots.take_departed() {
             self.hub.close(key, &mut self.fanout.effects);
         }
-        self.fanout.deliver(&self.hub, &mut self.slots);
+        self.deliver();
     }
 
     /// Adds finished bytes to what is owed to a connection.
@@ -338,9 +420,7 @@ impl Server {
             self.is_full = false;
             listener.wake();
         }
-        if self.drain_until.is_some_and(|until| until <= self.now || self.slots.len() == 0) {
-            self.ended.get_or_insert(Ended::InOrder);
-        }
+        self.go_down();
     }
 
     /// A crowd that has gone leaves nothing: what grew with it shrinks. The buffers for writing are given up whole, since
@@ -359,58 +439,9 @@ impl Server {
             Due::Handshake => self.config.handshake,
             Due::Ping => self.config.ping,
             Due::Pong => self.config.pong,
+            Due::Part => self.config.handshake,
             Due::Close => self.config.drain,
         };
         self.deadlines.arm(key, due as usize, self.now + after);
-    }
-
-    /// Ends a connection from our side: says why, where a frame can, and closes once that has gone out.
-    fn end(&mut self, key: SlotKey, reason: CloseReason) {
-        let Some(slot) = self.slots.get(key).filter(|slot| slot.is_live()) else { return };
-        self.journal.note(reason, self.now, || slot.socket.peer());
-        if reason == CloseReason::SlowReader {
-            slot.outbox.forget_unsent();
-        }
-        if slot.dialect().is_some() {
-            let mut wire = Vec::new();
-            websocket::close(&mut wire, reason.code(), reason.sentence());
-            self.owe(key, wire);
-        }
-        self.close(key);
-    }
-
-    /// What is owed still goes out; then the connection ends.
-    fn close(&mut self, key: SlotKey) {
-        self.slots.begin_closing(key);
-        self.arm(key, Due::Close);
-    }
-
-    /// The connection can neither be read nor written any more, so nothing is due for it either.
-    fn lose(&mut self, key: SlotKey, reason: Option<CloseReason>) {
-        self.deadlines.disarm(key);
-        if let (Some(reason), Some(slot)) = (reason, self.slots.get(key)) {
-            self.journal.note(reason, self.now, || slot.socket.peer());
-        }
-        self.slots.lose(key);
-    }
-
-    /// The first signal stops accepting and tells everybody; the second ends at once.
-    fn shut_down(&mut self) {
-        let Some(listener) = self.listener.take() else {
-            self.ended = Some(Ended::AtOnce);
-            return;
-        };
-        listener.deregister(self.poll.registry());
-        log::info!("shutting down: {} connections, {} rooms", self.slots.len(), self.hub.room_count());
-        self.drain_until = Some(self.now + self.config.drain);
-        // Everybody goes, so nobody is told who leaves.
-        self.hub = Hub::new();
-        for key in self.slots.keys() {
-            match self.slots.get(key).map(|slot| &slot.stage) {
-                Some(Stage::Open { .. }) => self.end(key, CloseReason::GoingAway),
-                Some(Stage::Head(_)) => self.close(key),
-                _ => {}
-            }
-        }
     }
 }

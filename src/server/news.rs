@@ -42,6 +42,7 @@ struct RoomNews {
     room: RoomKey,
     first: u32,
     last: u32,
+    count: u32,
     /// All of them in one slice.
     whole: Encoded,
 }
@@ -69,6 +70,7 @@ impl News {
             let news = &mut self.rooms[place];
             self.items[news.last as usize].next = index;
             news.last = index;
+            news.count += 1;
             // What was joined before lacks this one.
             news.whole = Encoded::default();
         } else {
@@ -76,31 +78,72 @@ impl News {
                 self.places.resize(room.index() + 1, NONE);
             }
             self.places[room.index()] = self.rooms.len() as u32;
-            self.rooms.push(RoomNews { room, first: index, last: index, whole: Encoded::default() });
+            self.rooms.push(RoomNews { room, first: index, last: index, count: 1, whole: Encoded::default() });
         }
         cost
     }
 
-    /// Hands over what `room` has been told from the number `heard` on, one by one and in order, as `encode` makes it.
+    /// Hands over what `rooms` have been told from the number `heard` on, one by one and in order, as `encode` makes it.
     pub(super) fn unheard(
         &mut self,
-        room: RoomKey,
+        rooms: &[RoomKey],
         heard: u64,
         dialect: DialectKey,
         mut encode: impl FnMut(&Event) -> Shared,
         mut hand_over: impl FnMut(Shared),
     ) {
-        let Some(news) = self.place(room).map(|place| &self.rooms[place]) else { return };
-        let mut index = if self.base + u64::from(news.last) < heard { NONE } else { news.first };
-        while let Some(item) = self.items.get_mut(index as usize) {
-            if self.base + u64::from(index) >= heard {
-                hand_over(Shared::clone(item.encoded[dialect.index()].get_or_insert_with(|| encode(&item.event))));
+        let mut hand_over = |item: &mut Item| {
+            hand_over(Shared::clone(item.encoded[dialect.index()].get_or_insert_with(|| encode(&item.event))));
+        };
+        if let Some(room) = self.only_room(rooms) {
+            let mut index = self.first_unheard(room, heard);
+            while let Some(item) = self.items.get_mut(index as usize) {
+                hand_over(item);
+                index = item.next;
             }
-            index = item.next;
+            return;
+        }
+        // What several rooms were told is told in the order in which it happened.
+        let mut indices = Vec::new();
+        for &room in rooms {
+            let mut index = self.first_unheard(room, heard);
+            while let Some(item) = self.items.get(index as usize) {
+                indices.push(index);
+                index = item.next;
+            }
+        }
+        indices.sort_unstable();
+        for index in indices {
+            hand_over(&mut self.items[index as usize]);
         }
     }
 
-    /// All that `room` has been told in one slice, unless there is nothing or some of it is below the number `heard`.
+    /// The first item of `room` with the number `heard` or above, or [`NONE`].
+    fn first_unheard(&self, room: RoomKey, heard: u64) -> u32 {
+        let Some(news) = self.place(room).map(|place| &self.rooms[place]) else { return NONE };
+        if self.base + u64::from(news.last) < heard {
+            return NONE;
+        }
+        let mut index = news.first;
+        while let Some(item) = self.items.get(index as usize)
+            && self.base + u64::from(index) < heard
+        {
+            index = item.next;
+        }
+        index
+    }
+
+    /// The room among these that has been told something, if it is just one.
+    pub(super) fn only_room(&self, rooms: &[RoomKey]) -> Option<RoomKey> {
+        if let [only] = rooms {
+            return Some(*only);
+        }
+        let mut told = rooms.iter().filter(|&&room| self.place(room).is_some());
+        let first = told.next()?;
+        told.next().is_none().then_some(*first)
+    }
+
+    /// All that `room` has been told in one slice, and how many items that is, unless there is nothing or some of it is below the number `heard`.
     /// `encode` makes a slice of events.
     pub(super) fn whole(
         &mut self,
@@ -108,7 +151,7 @@ impl News {
         heard: u64,
         dialect: DialectKey,
         encode: impl FnOnce(&mut dyn Iterator<Item = &Event>) -> Shared,
-    ) -> Option<Shared> {
+    ) -> Option<(Shared, u32)> {
         let place = self.place(room)?;
         let news = &mut self.rooms[place];
         if self.base + u64::from(news.first) < heard {
@@ -119,7 +162,7 @@ impl News {
             let items = std::iter::successors(first, |item| self.items.get(item.next as usize));
             encode(&mut items.map(|item| &item.event))
         });
-        Some(Shared::clone(whole))
+        Some((Shared::clone(whole), news.count))
     }
 
     /// The rooms that have been told something, and the number of the last item of each.

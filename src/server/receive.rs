@@ -2,16 +2,12 @@
 
 use std::mem;
 
-use http::{Method, Request, StatusCode};
-
-use super::route::{Route, route};
 use super::slot::Stage;
 use super::{Due, PONGS_PER_SHARE, READ_SHARE_FRAMES, SHARES_PER_TURN, Server};
 use crate::dialect::{Decoded, DialectKey};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
 use crate::net::socket::Received;
-use crate::proto::http::{Answer, HeadFault, HeadReader, has_body, keeps_alive, write_head};
 use crate::proto::websocket::{Fault, Incoming, Inlet};
 
 impl Server {
@@ -58,21 +54,12 @@ impl Server {
         self.scratch = scratch;
     }
 
-    fn take_in(&mut self, key: SlotKey, mut input: &[u8]) {
-        let Some(slot) = self.slots.get(key) else { return };
-        if let Stage::Head(reader) = &mut slot.stage {
-            let mut reader = mem::take(reader);
-            input = self.read_heads(key, &mut reader, input);
-            if let Some(slot) = self.slots.get(key)
-                && let Stage::Head(place) = &mut slot.stage
-            {
-                *place = reader;
-            }
-        }
+    fn take_in(&mut self, key: SlotKey, input: &[u8]) {
+        let rest = self.read_http(key, input);
         let Some(slot) = self.slots.get(key) else { return };
         if let Stage::Open { dialect, inlet } = &mut slot.stage {
             let (dialect, mut inlet) = (*dialect, mem::take(inlet));
-            self.read_inlet(key, dialect, &mut inlet, input);
+            self.read_inlet(key, dialect, &mut inlet, &rest);
             if let Some(slot) = self.slots.get(key)
                 && let Stage::Open { inlet: place, .. } = &mut slot.stage
             {
@@ -98,74 +85,14 @@ impl Server {
         }
     }
 
-    /// Answers requests until one upgrades or closes, or no whole one is left. Returns what comes after.
-    fn read_heads<'a>(&mut self, key: SlotKey, reader: &mut HeadReader, mut input: &'a [u8]) -> &'a [u8] {
-        while !input.is_empty() && self.slots.get(key).is_some_and(|slot| matches!(slot.stage, Stage::Head(_))) {
-            match reader.receive(input, self.head_limits) {
-                Ok(None) => return &[],
-                Ok(Some((request, taken))) => {
-                    input = &input[taken..];
-                    self.answer(key, request);
-                }
-                Err(fault) => self.refuse_head(key, &fault),
-            }
-        }
-        input
-    }
-
-    fn answer(&mut self, key: SlotKey, request: Request<()>) {
-        // Nothing here takes a body, so a request with one ends the connection: where it ends is not looked for.
-        let keep_alive = keeps_alive(&request) && !has_body(&request) && self.listener.is_some();
-        let is_head = request.method() == Method::HEAD;
-        let mut wire = Vec::new();
-        match route(request, &self.config.origins) {
-            Route::Upgrade(dialect, response) => {
-                write_head(&mut wire, &response);
-                self.owe(key, wire);
-                self.open(key, dialect);
-            }
-            Route::Answer(answer) => {
-                answer.write(&mut wire, is_head, keep_alive);
-                self.owe(key, wire);
-                if keep_alive {
-                    self.arm(key, Due::Handshake);
-                } else {
-                    self.close(key);
-                }
-            }
-        }
-    }
-
-    fn refuse_head(&mut self, key: SlotKey, fault: &HeadFault) {
-        self.answer_and_end(key, fault.status, fault.sentence, CloseReason::BadRequest);
-    }
-
-    pub(super) fn give_up_on_handshake(&mut self, key: SlotKey) {
-        let Some(slot) = self.slots.get(key) else { return };
-        match &slot.stage {
-            Stage::Head(reader) if reader.has_begun() => {
-                let sentence = "the request did not come in time";
-                self.answer_and_end(key, StatusCode::REQUEST_TIMEOUT, sentence, CloseReason::HandshakeTimeout);
-            }
-            _ => self.end(key, CloseReason::Idle),
-        }
-    }
-
-    fn answer_and_end(&mut self, key: SlotKey, status: StatusCode, sentence: &str, reason: CloseReason) {
-        let mut wire = Vec::new();
-        Answer::new(status, sentence).write(&mut wire, false, false);
-        self.owe(key, wire);
-        self.end(key, reason);
-    }
-
     /// The connection speaks `dialect` from now on.
-    fn open(&mut self, key: SlotKey, dialect: DialectKey) {
+    pub(super) fn open(&mut self, key: SlotKey, dialect: DialectKey) {
         let Some(slot) = self.slots.get(key) else { return };
         slot.stage = Stage::Open { dialect, inlet: Inlet::default() };
         self.arm(key, Due::Ping);
         if dialect.dialect().takes_part() {
             self.hub.open(key, &mut self.fanout.effects);
-            self.fanout.deliver(&self.hub, &mut self.slots);
+            self.deliver();
         }
     }
 
@@ -195,7 +122,7 @@ impl Server {
             let is_spent = self.rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, self.now));
             // Whoever asks for more than its outbox holds has to wait until that has gone out.
             let is_full = slot.outbox.weight() > self.config.outbox;
-            if frames == READ_SHARE_FRAMES || is_spent || is_full {
+            if frames == READ_SHARE_FRAMES || is_spent || is_full || self.hub.must_wait(key) {
                 has_backlog = !input.is_empty();
                 break;
             }
@@ -232,6 +159,7 @@ impl Server {
         let (now, rate) = (self.now, self.rate);
         let Some(slot) = self.slots.get(key).filter(|slot| slot.dialect().is_some()) else { return };
         slot.has_backlog = has_backlog;
+        slot.awaits_store = self.hub.must_wait(key);
         if let Some(rate) = rate.filter(|&rate| slot.allowance.is_exhausted(rate, now)) {
             self.pause(key, rate);
         }
@@ -259,9 +187,9 @@ impl Server {
                         self.fanout.catch_up(key, &self.hub, &mut self.slots);
                         self.hub.apply(key, request, &mut self.fanout.effects);
                     }
-                    Decoded::Refused(refusal) => self.hub.refuse(key, refusal, &mut self.fanout.effects),
+                    Decoded::Refused(refusal, tag) => self.hub.refuse(key, refusal, tag, &mut self.fanout.effects),
                 }
-                self.fanout.deliver(&self.hub, &mut self.slots);
+                self.deliver();
             }
         }
     }

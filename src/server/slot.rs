@@ -2,8 +2,9 @@
 //!
 //! | stage | what comes | what follows |
 //! |---|---|---|
-//! | `Head` | a whole request head | answered: `Head` again, or `Closing`; upgraded: `Open` |
-//! | `Head` | a bad head, or too late | an error is owed: `Closing` |
+//! | `Http` | a whole request head | answered: `Http` again, or `Closing`; upgraded: `Open`; else its body is awaited |
+//! | `Http` | the whole body | the API and the hub, whose reply is the answer; nothing is read before that |
+//! | `Http` | a bad head or body, or too late | an error is owed: `Closing` |
 //! | `Open` | a frame | the dialect and the hub; a close frame is answered: `Closing` |
 //! | `Open` | a breach, a full outbox, a missed ping, shutdown | a close frame is owed: `Closing` |
 //! | `Closing` | the outbox is empty | sending is finished; what still comes is read and thrown away |
@@ -17,7 +18,7 @@ use std::io;
 use mio::{Registry, Token};
 use slab::Slab;
 
-use crate::dialect::DialectKey;
+use crate::dialect::{DIALECTS, DialectKey};
 use crate::id::SlotKey;
 use crate::net::allowance::Allowance;
 use crate::net::outbox::{Outbox, Shared};
@@ -25,16 +26,36 @@ use crate::net::socket::{Received, Socket};
 use crate::proto::http::HeadReader;
 use crate::proto::websocket::Inlet;
 
+use super::exchange::Exchange;
+
 /// Where a connection is in its life.
 pub(super) enum Stage {
-    /// A request head is awaited.
-    Head(HeadReader),
+    /// It speaks HTTP: a request is awaited, or its answer.
+    Http(Http),
     /// It speaks a dialect over WebSocket.
     Open { dialect: DialectKey, inlet: Inlet },
     /// What is owed goes out, then the connection ends. `finished`: we have said that nothing more follows.
     Closing { finished: bool },
     /// Nothing can be read or written; the slot is free at the end of the turn.
     Gone,
+}
+
+/// What an HTTP connection keeps between reads.
+#[derive(Default)]
+pub(super) struct Http {
+    /// The part of a head that has arrived.
+    pub(super) head: HeadReader,
+    /// The request that is being received or answered. Nothing for nearly all.
+    pub(super) exchange: Option<Box<Exchange>>,
+    /// What came behind that request: looked at when it is answered.
+    pub(super) unread: Vec<u8>,
+}
+
+impl Http {
+    /// Whether a part of a request is waiting for the rest.
+    pub(super) fn has_begun(&self) -> bool {
+        self.head.has_begun() || self.exchange.is_some()
+    }
 }
 
 /// A connection and its state.
@@ -57,6 +78,12 @@ pub(super) struct Slot {
     pub(super) has_backlog: bool,
     /// The allowance is spent: nothing is read until the deadline.
     pub(super) is_throttled: bool,
+    /// It has asked for so much that nothing is read until the store has answered.
+    pub(super) awaits_store: bool,
+    /// The server is going down: nothing more is read from it.
+    is_held: bool,
+    /// What may be owed to it beyond the limit of all, because it has asked for a long answer.
+    pub(super) extra: usize,
     /// A ping is out; anything that arrives will do for an answer.
     pub(super) awaits_pong: bool,
     is_queued: bool,
@@ -67,7 +94,7 @@ impl Slot {
     pub(super) fn new(socket: Socket, allowance: Allowance) -> Self {
         Self {
             socket,
-            stage: Stage::Head(HeadReader::default()),
+            stage: Stage::Http(Http::default()),
             outbox: Outbox::default(),
             allowance,
             heard: 0,
@@ -77,6 +104,9 @@ impl Slot {
             has_failed: false,
             has_backlog: false,
             is_throttled: false,
+            awaits_store: false,
+            is_held: false,
+            extra: 0,
             awaits_pong: false,
             is_queued: false,
             is_touched: false,
@@ -89,12 +119,16 @@ impl Slot {
 
     /// Whether it can still be talked to: neither closing nor gone.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.stage, Stage::Head(_) | Stage::Open { .. })
+        matches!(self.stage, Stage::Http(_) | Stage::Open { .. })
     }
 
     /// Whether its session is (or is about to be) known to the hub.
     pub(super) fn takes_part(&self) -> bool {
-        self.dialect().is_some_and(|dialect| dialect.dialect().takes_part())
+        match &self.stage {
+            Stage::Open { dialect, .. } => dialect.dialect().takes_part(),
+            Stage::Http(http) => http.exchange.is_some(),
+            _ => false,
+        }
     }
 
     /// Reads once into `buffer`, and keeps account of whether there may be more.
@@ -107,8 +141,12 @@ impl Slot {
         Ok(received)
     }
 
+    fn must_wait(&self) -> bool {
+        self.is_throttled || self.awaits_store || self.is_held
+    }
+
     fn wants_turn(&self) -> bool {
-        self.has_failed || ((self.readable || self.has_backlog) && !self.is_throttled)
+        self.has_failed || ((self.readable || self.has_backlog) && !self.must_wait())
     }
 }
 
@@ -158,6 +196,16 @@ impl Slots {
         self.slab.get(key.index())?.dialect()
     }
 
+    /// How many connections speak each dialect, and last how many none; and the bytes owed to all of them.
+    pub(super) fn census(&self) -> ([usize; DIALECTS.len() + 1], usize) {
+        let (mut dialects, mut bytes) = ([0; DIALECTS.len() + 1], 0);
+        for (_, slot) in &self.slab {
+            dialects[slot.dialect().map_or(DIALECTS.len(), DialectKey::index)] += 1;
+            bytes += slot.outbox.weight();
+        }
+        (dialects, bytes)
+    }
+
     /// Adds finished bytes to what is owed to an open connection. To one that is closing nothing is owed any more.
     pub(super) fn owe(&mut self, key: SlotKey, bytes: Shared) {
         let Some(slot) = self.slab.get_mut(key.index()) else { return };
@@ -198,6 +246,21 @@ impl Slots {
         }
     }
 
+    /// Nothing more is read from the slot, for as long as it is live.
+    pub(super) fn hold(&mut self, key: SlotKey) {
+        if let Some(slot) = self.slab.get_mut(key.index()).filter(|slot| slot.is_live()) {
+            slot.is_held = true;
+        }
+    }
+
+    /// The store has answered: the slot may be read from again.
+    pub(super) fn resume(&mut self, key: SlotKey) {
+        if let Some(slot) = self.slab.get_mut(key.index()) {
+            slot.awaits_store = false;
+            self.queue(key);
+        }
+    }
+
     /// Takes the whole ready list; who is on it may be queued again.
     pub(super) fn take_ready(&mut self) -> Vec<SlotKey> {
         let ready = std::mem::take(&mut self.ready);
@@ -234,6 +297,8 @@ impl Slots {
         slot.stage = Stage::Closing { finished: false };
         slot.has_backlog = false;
         slot.is_throttled = false;
+        slot.awaits_store = false;
+        slot.is_held = false;
         // What is still to come is thrown away as it arrives, including what has arrived already.
         slot.readable = true;
         self.touch(key);

@@ -67,6 +67,11 @@ pub(super) fn gather(clients: &mut [Client], options: &Options, progress: &mut P
     let size = options.members_in_room();
     let mut message = Salvo::new(options.mode.wording(), options.payload, 1);
     let message = message.stamped(1, 0);
+    let join = |number: usize| match &options.room {
+        Some(name) => join(name),
+        // New for each run, since the members of the last one may still be leaving.
+        None => join(&format!("{}-{}", std::process::id(), number / size)),
+    };
     // The first one tries it all alone, so that a server which does not like it is quoted.
     clients[0].send(&join(0))?;
     clients[0].expect("join")?;
@@ -76,7 +81,7 @@ pub(super) fn gather(clients: &mut [Client], options: &Options, progress: &mut P
         let end = clients.len().min(begin + PART);
         let joining = begin.max(1)..end;
         for (number, client) in joining.clone().zip(&mut clients[joining.clone()]) {
-            client.send(&join(number / size))?;
+            client.send(&join(number))?;
         }
         for client in &mut clients[joining] {
             client.expect("join")?;
@@ -94,9 +99,9 @@ pub(super) fn gather(clients: &mut [Client], options: &Options, progress: &mut P
     Ok(())
 }
 
-/// The request to join that room. Its name is new for each run, since the members of the last one may still be leaving.
-fn join(room: usize) -> Vec<u8> {
-    let request = format!(r#"{{"action":"join","room":"{}-{room}"}}"#, std::process::id());
+/// The request to join that room.
+fn join(room: &str) -> Vec<u8> {
+    let request = serde_json::json!({"action": "join", "room": room}).to_string();
     frames::frame(TEXT, request.as_bytes())
 }
 

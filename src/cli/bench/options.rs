@@ -26,6 +26,8 @@ Puts load on a chat server and measures it. For figures that are the server's, g
   --members N       connections (default 1000)
   --senders N       how many of a room's members send (default 1)
   --payload SIZE    length of a text, at least 16 (default 64)
+  --room NAME       the room of --mode room, instead of a new one: in a durable room,
+                    such as lobby, the server stores what is said
   --window N        messages that a sender may have outstanding: sent, and not yet
                     received by every member of the room (default 1)
   --duration TIME   how long to measure (default 10s)
@@ -104,6 +106,8 @@ pub(super) struct Options {
     pub(super) senders: usize,
     /// Length of a text.
     pub(super) payload: usize,
+    /// The room to be in, if it is not a new one.
+    pub(super) room: Option<String>,
     pub(super) window: usize,
     pub(super) duration: Duration,
     pub(super) warmup: Duration,
@@ -125,6 +129,7 @@ impl Options {
                 Long("members") => options.members = value(&mut arguments, "members", count)?,
                 Long("senders") => senders = Some(value(&mut arguments, "senders", count)?),
                 Long("payload") => options.payload = value(&mut arguments, "payload", size)?,
+                Long("room") => options.room = Some(value(&mut arguments, "room", |text| Ok(text.into()))?),
                 Long("window") => options.window = value(&mut arguments, "window", count)?,
                 Long("duration") => options.duration = value(&mut arguments, "duration", duration)?,
                 Long("warmup") => options.warmup = value(&mut arguments, "warmup", duration)?,
@@ -149,6 +154,7 @@ impl Options {
             members: 1000,
             senders: 1,
             payload: 64,
+            room: None,
             window: 1,
             duration: Duration::from_secs(10),
             warmup: Duration::from_secs(1),
@@ -162,6 +168,9 @@ impl Options {
     fn set_senders(&mut self, given: Option<usize>) -> Result<(), String> {
         if given.is_some() && self.mode != Mode::Room {
             return Err("--senders is for --mode room: in the other modes it follows from --members".into());
+        }
+        if self.room.is_some() && self.mode != Mode::Room {
+            return Err("--room is for --mode room".into());
         }
         self.senders = match self.mode {
             Mode::Room => given.unwrap_or(self.senders),
@@ -266,7 +275,15 @@ mod tests {
         for (line, sentence) in cases {
             assert_eq!(options(line).unwrap_err(), sentence, "{line}");
         }
-        for line in ["--pid me", "--nonsense", "a b", "wss://a", "--mode idle --senders 1", "--threads"] {
+        for line in [
+            "--pid me",
+            "--nonsense",
+            "a b",
+            "wss://a",
+            "--mode idle --senders 1",
+            "--mode pairs --room a",
+            "--threads",
+        ] {
             assert!(options(line).is_err(), "{line}");
         }
         assert!(options("--senders 10 --payload 1024 --window 16").is_ok());

@@ -9,12 +9,14 @@ use mio::{Poll, Token};
 
 use super::*;
 use crate::dialect::DIALECTS;
-use crate::hub::{Command, Name, Request, Text};
+use crate::hub::{Command, Limits, Name, Request, Text};
 use crate::net::allowance::Allowance;
 use crate::net::socket::Socket;
 use crate::proto::websocket::Inlet;
 use crate::server::slot::{Slot, Stage};
+use crate::timestamp::Timestamp;
 
+const LIMITS: Limits = Limits { max_rooms: 100, max_rooms_joined: 10 };
 const SLOTS: usize = 6;
 const ROOMS: [&str; 3] = ["a", "b", "c"];
 
@@ -33,7 +35,7 @@ impl Rig {
     fn new() -> Self {
         let mut rig = Self {
             poll: Poll::new().unwrap(),
-            hub: Hub::new(),
+            hub: Hub::new(LIMITS, 0, Timestamp::default()),
             slots: Slots::default(),
             fanout: Fanout::default(),
             keys: Vec::new(),
@@ -71,13 +73,18 @@ impl Rig {
         let dialect = action().dialect();
         for effect in &self.fanout.effects {
             match effect {
-                Effect::Reply { to, reply } => dialect.reply(reply, &mut self.expected[to.index()]),
+                Effect::Reply { to, reply, tag } => {
+                    dialect.reply(reply, tag.as_deref(), &mut self.expected[to.index()])
+                }
                 Effect::Tell { audience: Audience::Session(to), event } => {
                     dialect.event(event, &mut self.expected[to.index()])
                 }
                 Effect::Tell { audience: Audience::Room { room, except }, event } => {
                     let members = self.hub.members(*room).iter().filter(|&&member| Some(member) != *except);
                     members.for_each(|&member| dialect.event(event, &mut self.expected[member.index()]));
+                }
+                Effect::Tell { audience: Audience::Everybody, .. } | Effect::Resume { .. } => {
+                    unreachable!("without a store")
                 }
             }
         }
@@ -115,7 +122,7 @@ fn command(random: &mut fastrand::Rng) -> Command {
         0 => Command::Join { room: Name::new(ROOMS[random.usize(0..ROOMS.len())]).unwrap() },
         1 => Command::Leave,
         2 => Command::SayToUser { to: random.usize(0..SLOTS).to_string(), text },
-        _ => Command::SayToRoom { text },
+        _ => Command::SayToRoom { text, client_id: None },
     }
 }
 

@@ -1,10 +1,9 @@
-//! HTTP/1.1 for the server's side: request heads in, under limits; finished answers out.
-//!
-//! Made of `httparse` and `http`, and not of `ureq-proto`, which parses a head anew for each piece that arrives, takes
-//! bare line feeds and a body of two lengths, and has its limit of headers built in.
+//! Request heads in, under limits, and what they say of the body and of the connection.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Request, StatusCode, Version};
+
+use super::{RequestFault, bad};
 
 /// What a request head is held to.
 #[derive(Clone, Copy, Debug)]
@@ -13,19 +12,6 @@ pub struct HeadLimits {
     pub max_bytes: usize,
     /// The number of header lines.
     pub max_headers: usize,
-}
-
-/// A head that is refused: what to answer before closing.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct HeadFault {
-    /// 400, 431 or 505.
-    pub status: StatusCode,
-    /// One sentence for the client.
-    pub sentence: &'static str,
-}
-
-const fn bad(sentence: &'static str) -> HeadFault {
-    HeadFault { status: StatusCode::BAD_REQUEST, sentence }
 }
 
 /// Collects one request head. Each byte is looked at once when it arrives; the head is parsed once, when its last line
@@ -47,7 +33,7 @@ impl HeadReader {
 
     /// Takes what has arrived. Yields the request, and how many bytes of `input` belonged to its head, once the head is
     /// complete; the reader is then ready for the next one.
-    pub fn receive(&mut self, input: &[u8], limits: HeadLimits) -> Result<Option<(Request<()>, usize)>, HeadFault> {
+    pub fn receive(&mut self, input: &[u8], limits: HeadLimits) -> Result<Option<(Request<()>, usize)>, RequestFault> {
         let mut taken = 0;
         for line in input.split_inclusive(|&byte| byte == b'\n') {
             self.buffer.extend_from_slice(line);
@@ -65,7 +51,7 @@ impl HeadReader {
     }
 
     /// A line is complete. Tells whether it is the empty one that ends the head.
-    fn end_line(&mut self, limits: HeadLimits) -> Result<bool, HeadFault> {
+    fn end_line(&mut self, limits: HeadLimits) -> Result<bool, RequestFault> {
         let line = &self.buffer[self.line_start..];
         if !line.ends_with(b"\r\n") {
             return Err(bad("a line of the head ends in a bare line feed"));
@@ -87,18 +73,18 @@ impl HeadReader {
     }
 }
 
-const fn too_large(sentence: &'static str) -> HeadFault {
-    HeadFault { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, sentence }
+const fn too_large(sentence: &'static str) -> RequestFault {
+    RequestFault { status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, sentence }
 }
 
-fn parse(head: &[u8], lines: usize) -> Result<Request<()>, HeadFault> {
+fn parse(head: &[u8], lines: usize) -> Result<Request<()>, RequestFault> {
     let mut headers = vec![httparse::EMPTY_HEADER; lines];
     let mut parsed = httparse::Request::new(&mut headers);
     match parsed.parse(head) {
         Ok(status) if status.is_complete() => {}
         Err(httparse::Error::Version) => {
             let sentence = "only HTTP/1.1 and HTTP/1.0 are spoken here";
-            return Err(HeadFault { status: StatusCode::HTTP_VERSION_NOT_SUPPORTED, sentence });
+            return Err(RequestFault { status: StatusCode::HTTP_VERSION_NOT_SUPPORTED, sentence });
         }
         _ => return Err(bad("the request head is malformed")),
     }
@@ -117,7 +103,7 @@ fn parse(head: &[u8], lines: usize) -> Result<Request<()>, HeadFault> {
 }
 
 /// RFC 9112 section 3.2: a request of HTTP/1.1 has exactly one `Host`.
-fn check_host(request: &Request<()>) -> Result<(), HeadFault> {
+fn check_host(request: &Request<()>) -> Result<(), RequestFault> {
     let hosts = request.headers().get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         return Err(bad("a request has exactly one Host header"));
@@ -126,7 +112,7 @@ fn check_host(request: &Request<()>) -> Result<(), HeadFault> {
 }
 
 /// RFC 9112 section 6: where a request's end could be understood in two ways, it is refused.
-fn check_framing(request: &Request<()>) -> Result<(), HeadFault> {
+fn check_framing(request: &Request<()>) -> Result<(), RequestFault> {
     let mut lengths = request.headers().get_all(CONTENT_LENGTH).iter();
     let mut codings = request.headers().get_all(TRANSFER_ENCODING).iter();
     let (length, coding) = (lengths.next(), codings.next());
@@ -144,7 +130,7 @@ fn check_framing(request: &Request<()>) -> Result<(), HeadFault> {
     Ok(())
 }
 
-fn body_length(value: &HeaderValue) -> Option<u64> {
+pub(super) fn body_length(value: &HeaderValue) -> Option<u64> {
     value.to_str().ok()?.parse().ok()
 }
 
@@ -153,6 +139,12 @@ pub fn has_body(request: &Request<()>) -> bool {
     let headers = request.headers();
     headers.contains_key(TRANSFER_ENCODING)
         || headers.get(CONTENT_LENGTH).is_some_and(|value| body_length(value) != Some(0))
+}
+
+/// Whether the client holds its body back until it has read [`CONTINUE`](super::CONTINUE) (RFC 9110 section 10.1.1). It
+/// is owed only while nothing of the body has come. HTTP/1.0 doesn't know it, and other expectations are overlooked.
+pub fn awaits_continue(request: &Request<()>) -> bool {
+    request.version() == Version::HTTP_11 && has_body(request) && has_token(request, EXPECT, "100-continue")
 }
 
 /// Whether the client lets the connection live on after the answer (RFC 9112 section 9.3).
@@ -170,80 +162,13 @@ pub fn has_token(request: &Request<()>, name: HeaderName, token: &str) -> bool {
     values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
 }
 
-/// An answer, to be finished by [`Answer::write`].
-#[derive(Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// Headers besides those of length, type and connection.
-    pub headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body, as plain text.
-    pub body: String,
-}
-
-impl Answer {
-    /// A status and one line of text.
-    pub fn new(status: StatusCode, sentence: &str) -> Self {
-        Self { status, headers: Vec::new(), body: format!("{sentence}\n") }
-    }
-
-    /// Adds a header.
-    pub fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
-        self
-    }
-
-    /// Appends the finished answer. `is_head` leaves out the body, as for the method HEAD; `keep_alive` says whether
-    /// the connection goes on.
-    pub fn write(&self, wire: &mut Vec<u8>, is_head: bool, keep_alive: bool) {
-        write_status(wire, self.status);
-        for (name, value) in &self.headers {
-            write_header(wire, name, value.as_bytes());
-        }
-        let fixed = [("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")];
-        for (name, value) in fixed {
-            write_header(wire, name, value.as_bytes());
-        }
-        write_header(wire, "content-length", self.body.len().to_string().as_bytes());
-        write_header(wire, "connection", if keep_alive { b"keep-alive" } else { b"close" });
-        wire.extend_from_slice(b"\r\n");
-        if !is_head {
-            wire.extend_from_slice(self.body.as_bytes());
-        }
-    }
-}
-
-/// Appends the head of an answer without a body, for a switch of protocols.
-pub fn write_head<T>(wire: &mut Vec<u8>, response: &http::Response<T>) {
-    write_status(wire, response.status());
-    for (name, value) in response.headers() {
-        write_header(wire, name, value.as_bytes());
-    }
-    wire.extend_from_slice(b"\r\n");
-}
-
-fn write_status(wire: &mut Vec<u8>, status: StatusCode) {
-    wire.extend_from_slice(b"HTTP/1.1 ");
-    wire.extend_from_slice(status.as_str().as_bytes());
-    wire.push(b' ');
-    wire.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
-    wire.extend_from_slice(b"\r\n");
-}
-
-fn write_header(wire: &mut Vec<u8>, name: impl AsRef<str>, value: &[u8]) {
-    wire.extend_from_slice(name.as_ref().as_bytes());
-    wire.extend_from_slice(b": ");
-    wire.extend_from_slice(value);
-    wire.extend_from_slice(b"\r\n");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const LIMITS: HeadLimits = HeadLimits { max_bytes: 200, max_headers: 4 };
 
-    fn read(head: &str) -> Result<Request<()>, HeadFault> {
+    fn read(head: &str) -> Result<Request<()>, RequestFault> {
         let read = HeadReader::default().receive(head.as_bytes(), LIMITS)?;
         Ok(read.unwrap_or_else(|| panic!("{head:?} is not whole")).0)
     }
@@ -283,6 +208,15 @@ mod tests {
     }
 
     #[test]
+    fn a_body_may_be_held_back() {
+        let request = |head: &str| read(&format!("POST / HTTP/1.{head}\r\n\r\n")).unwrap();
+        assert!(awaits_continue(&request("1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 7")));
+        assert!(!awaits_continue(&request("1\r\nHost: a\r\nContent-Length: 7")));
+        assert!(!awaits_continue(&request("1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0")));
+        assert!(!awaits_continue(&request("0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 7")));
+    }
+
+    #[test]
     fn what_could_be_understood_in_two_ways_is_refused() {
         let heads = [
             "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
@@ -302,14 +236,5 @@ mod tests {
         assert_eq!(version, StatusCode::HTTP_VERSION_NOT_SUPPORTED);
         let bare = HeadReader::default().receive(b"GET / HTTP/1.1\n", LIMITS).unwrap_err();
         assert_eq!(bare.status, StatusCode::BAD_REQUEST);
-    }
-
-    #[test]
-    fn answers_are_written_to_the_letter() {
-        let mut wire = Vec::new();
-        Answer::new(StatusCode::NOT_FOUND, "nothing").write(&mut wire, false, false);
-        let text = "HTTP/1.1 404 Not Found\r\ncontent-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n\
-                    content-length: 8\r\nconnection: close\r\n\r\nnothing\n";
-        assert_eq!(String::from_utf8(wire).unwrap(), text);
     }
 }

@@ -1,0 +1,147 @@
+//! `roomcast init`: writes a file `.env` with every setting, commented out, and fresh secrets.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use lexopt::prelude::*;
+
+use super::{print, settings};
+use crate::config::{SETTINGS, Setting};
+
+const HELP: &str = "\
+usage: roomcast init [--force] [PATH]
+
+Writes a file with every setting of `roomcast serve`, commented out with its
+default, and a fresh secret for each that should have one. Only its owner may
+read it. `roomcast serve` takes the file .env of the directory it is started in.
+
+  PATH        the file, or the directory for it (default .env)
+  --force     replace the file if it is there
+  -h, --help  show this
+";
+
+/// The settings that are given a fresh secret, where there are such settings.
+const SECRETS: [&str; 2] = ["api-key", "jwt-secret"];
+
+/// As much as nobody can guess.
+const SECRET_BYTES: usize = 32;
+
+/// Lines of a comment are no longer.
+const WIDTH: usize = 100;
+
+pub(super) fn run(mut arguments: lexopt::Parser) -> Result<(), String> {
+    let (mut path, mut is_forced) = (None, false);
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            Value(given) if path.is_none() => path = Some(PathBuf::from(given)),
+            Long("force") => is_forced = true,
+            Short('h') | Long("help") => {
+                print(HELP);
+                return Ok(());
+            }
+            other => return Err(format!("{}; roomcast init --help lists the options", other.unexpected())),
+        }
+    }
+    let mut path = path.unwrap_or_else(|| settings::FILE.into());
+    if path.is_dir() {
+        path.push(settings::FILE);
+    }
+    let (text, secrets) = text()?;
+    let shown = path.display();
+    match write(&path, &text, is_forced) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(format!("{shown} is there already; --force replaces it"));
+        }
+        Err(error) => return Err(format!("can't write {shown}: {error}")),
+    }
+    print(&format!(
+        "{shown} has {} settings with their defaults, and fresh secrets for {}; only its owner may read it\n",
+        SETTINGS.len(),
+        secrets.join(", ")
+    ));
+    Ok(())
+}
+
+/// What stands in the file, and which variables have got a secret.
+fn text() -> Result<(String, Vec<String>), String> {
+    let mut text = String::from(
+        "# Settings of `roomcast serve`, which takes this file from the directory it is started in. A line that begins\n\
+         # with # is not in force; behind it is the default. Flags and variables of the environment are stronger.\n\
+         # There are secrets in here: keep it to yourself, and out of version control.\n",
+    );
+    let mut secrets = Vec::new();
+    for setting in SETTINGS {
+        text.push_str(&format!("\n{}", comment(setting)));
+        let variable = setting.variable();
+        if SECRETS.contains(&setting.flag) {
+            text.push_str(&format!("{variable}={}\n", secret()?));
+            secrets.push(variable);
+        } else {
+            text.push_str(&format!("#{variable}={}\n", setting.default));
+        }
+    }
+    Ok((text, secrets))
+}
+
+/// The setting's help, in lines that are not too long.
+fn comment(setting: &Setting) -> String {
+    let mut lines = vec![String::from("#")];
+    for word in format!("{}: {}", setting.value, setting.help).split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= WIDTH => line.extend([" ", word]),
+            _ => lines.push(format!("# {word}")),
+        }
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Letters and digits alone, so that it may stand in a header, a URL or a shell's line.
+fn secret() -> Result<String, String> {
+    let mut bytes = [0; SECRET_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| format!("the system has no random numbers: {error}"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The file is never there with another mode or a part of the text, and never replaced unless that is wanted.
+fn write(path: &Path, text: &str, is_forced: bool) -> io::Result<()> {
+    if !is_forced {
+        return write_new(path, text);
+    }
+    let mut beside = path.to_path_buf();
+    beside.set_file_name(format!(".env.{}.new", std::process::id()));
+    write_new(&beside, text)?;
+    fs::rename(&beside, path).inspect_err(|_| drop(fs::remove_file(&beside)))
+}
+
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let fill = |file: &mut File| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    fill(&mut file).inspect_err(|_| drop(fs::remove_file(path)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Sources;
+
+    /// Every line is in force once the `#` before the variable is taken away.
+    #[test]
+    fn what_is_written_can_be_read() {
+        let (text, secrets) = text().unwrap();
+        assert!(secrets.contains(&"ROOMCAST_API_KEY".into()));
+        let in_force = text.replace("\n#ROOMCAST_", "\nROOMCAST_");
+        let file = dotenvy::from_read_iter(in_force.as_bytes()).collect::<Result<_, _>>().unwrap();
+        let sources = Sources { file, ..Sources::default() };
+        assert_eq!(sources.file.len(), SETTINGS.len());
+        let config = sources.config().unwrap();
+        assert_eq!(config.api_key.0.len(), 2 * SECRET_BYTES);
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
+        assert!(text.lines().all(|line| line.len() <= 120));
+    }
+}

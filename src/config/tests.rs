@@ -1,0 +1,78 @@
+//! Where values come from, and what is said of wrong ones.
+
+use super::*;
+
+fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|&(name, value)| (name.into(), value.into())).collect()
+}
+
+#[test]
+fn the_defaults_are_those_of_the_design() {
+    let config = Sources::default().config().unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
+    assert_eq!((config.max_message, config.max_head, config.max_headers), (65_536, 16_384, 100));
+    assert_eq!((config.outbox, config.max_text), (1_048_576, 16_384));
+    assert_eq!((config.rate, config.burst), (100, 200));
+    assert_eq!((config.ping.as_secs(), config.pong.as_secs()), (25, 20));
+    assert_eq!((config.handshake.as_secs(), config.drain.as_secs()), (10, 5));
+    assert!(config.origins.loopback);
+}
+
+#[test]
+fn flags_beat_the_environment_and_that_beats_the_file() {
+    let mut sources = Sources { file: map(&[("ROOMCAST_RATE", "1"), ("PORT", "1111")]), ..Sources::default() };
+    assert_eq!(sources.config().unwrap().rate, 1);
+    assert_eq!(sources.config().unwrap().listen.port(), 1111);
+    sources.environment = map(&[("ROOMCAST_RATE", "2"), ("ROOMCAST_LISTEN", "0.0.0.0:2222"), ("PORT", "3333")]);
+    assert_eq!(sources.config().unwrap().rate, 2);
+    assert_eq!(sources.config().unwrap().listen.to_string(), "0.0.0.0:2222");
+    assert!(!sources.config().unwrap().origins.loopback);
+    sources.flags = map(&[("rate", "3")]);
+    assert_eq!(sources.config().unwrap().rate, 3);
+}
+
+#[test]
+fn foreign_names_work_too() {
+    let variables = [("HOST", "0.0.0.0"), ("PORT", "9000"), ("DEBUG", "True")];
+    let sources = Sources { environment: map(&variables), ..Sources::default() };
+    let config = sources.config().unwrap();
+    assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
+    assert_eq!(config.log, LevelFilter::Debug);
+}
+
+#[test]
+fn errors_name_the_source_and_the_value() {
+    let error = |sources: Sources| sources.config().unwrap_err();
+    let cases = [
+        ("ROOMCAST_PING", "soon", "ROOMCAST_PING: \"soon\" is not a time such as 25s, 500ms or 2m"),
+        ("ROOMCAST_PING", "0s", "ROOMCAST_PING: \"0s\" is not a time such as 25s, 500ms or 2m"),
+        ("ROOMCAST_OUTBOX", "-1", "ROOMCAST_OUTBOX: \"-1\" is not a size such as 65536, 64KiB or 1MiB"),
+        ("ROOMCAST_OUTBOX", "0", "ROOMCAST_OUTBOX: \"0\" must be at least 1"),
+        ("ROOMCAST_RATE", "5000000000", "ROOMCAST_RATE: \"5000000000\" is not a whole number in range"),
+        ("ROOMCAST_LISTEN", "here", "ROOMCAST_LISTEN: \"here\" is not an address such as 127.0.0.1:8000"),
+        (
+            "ROOMCAST_ALLOW_ORIGINS",
+            "good.com",
+            "ROOMCAST_ALLOW_ORIGINS: \"good.com\" is not a list of origins such as https://chat.example",
+        ),
+        ("ROOMCAST_LOG", "loud", "ROOMCAST_LOG: \"loud\" must be off, error, warn, info, debug or trace"),
+        ("ROOMCAST_PONY", "1", "ROOMCAST_PONY: there is no such setting; roomcast serve --help lists them"),
+    ];
+    for (variable, value, sentence) in cases {
+        assert_eq!(error(Sources { environment: map(&[(variable, value)]), ..Sources::default() }), sentence);
+    }
+    let flags = Sources { flags: map(&[("burst", "0")]), ..Sources::default() };
+    assert_eq!(error(flags), "--burst: \"0\" must be at least 1");
+    let file = Sources { file: map(&[("ROOMCAST_RATE", "x")]), ..Sources::default() };
+    assert_eq!(error(file), "ROOMCAST_RATE in .env: \"x\" is not a whole number in range");
+}
+
+#[test]
+fn sizes_and_times() {
+    assert_eq!((size("64KiB"), size("1 mib"), size("7")), (Ok(65_536), Ok(1_048_576), Ok(7)));
+    assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+    assert_eq!(duration("2m"), duration("120"));
+    for bad in ["", "s", "1.5s", "1x", "99999999999999999999", "8000000h", "é"] {
+        assert!(duration(bad).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,150 @@
+//! What is answered at once: coming and going, ephemeral rooms, private messages, lists.
+
+use std::rc::Rc;
+
+use super::command::{Command, Name, Text};
+use super::effect::{Audience, Effect, Event, Refusal, Reply, User, Who};
+use super::room::RoomKey;
+use super::session::Asker;
+use super::{Hub, job};
+use crate::id::{ConnectionId, SlotKey};
+
+impl Hub {
+    pub(super) fn talk(
+        &mut self,
+        slot: SlotKey,
+        command: Command,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Reply, Refusal> {
+        match command {
+            Command::Join { room } => self.join(slot, &room, effects),
+            Command::Leave => {
+                let key = self.rooms_of(slot).first().copied().ok_or(Refusal::WasInNoRoom)?;
+                let room = Rc::clone(&self.rooms.living(key).name);
+                self.leave_room(slot, key, effects);
+                Ok(Reply::Left { room })
+            }
+            Command::SayToUser { to, text } => self.say_to_user(slot, to, text, effects),
+            Command::ListMembers { room } => self.list_members(&room),
+            _ => Ok(Reply::Rooms { rooms: self.rooms.list() }),
+        }
+    }
+
+    /// Joins the open room of that name, and leaves the one that the session is in.
+    fn join(&mut self, slot: SlotKey, name: &Name, effects: &mut Vec<Effect>) -> Result<Reply, Refusal> {
+        let found = self.rooms.find(name.as_str());
+        let current = self.rooms_of(slot).first().copied();
+        if let Some(key) = found.filter(|&key| current == Some(key)) {
+            return Ok(Reply::Joined { room: Rc::clone(&self.rooms.living(key).name) });
+        }
+        // Alone in an ephemeral room, one gives one up for the other.
+        let gives_up_one = current.is_some_and(|key| self.members(key).len() == 1);
+        if found.is_none() && !gives_up_one && self.rooms.len() >= self.limits.max_rooms {
+            return Err(Refusal::TooMany(format!("this server has no more than {} rooms", self.limits.max_rooms)));
+        }
+        if let Some(current) = current {
+            self.leave_room(slot, current, effects);
+        }
+        let key = found.unwrap_or_else(|| self.rooms.make_ephemeral(name.shared()));
+        self.enter(slot, key, effects);
+        Ok(Reply::Joined { room: Rc::clone(&self.rooms.living(key).name) })
+    }
+
+    /// Puts the session into a room that it is not in, and tells those who are.
+    pub(super) fn enter(&mut self, slot: SlotKey, key: RoomKey, effects: &mut Vec<Effect>) {
+        let Some(who) = self.who(slot) else { return };
+        let is_again = self.is_there_otherwise(slot, key);
+        self.rooms.add(key, slot);
+        if let Some(session) = self.session_mut(slot) {
+            session.rooms.push(key);
+        }
+        let room = self.rooms.living(key);
+        let event = Event::Joined { room: Rc::clone(&room.name), id: room.id(), who, is_again };
+        effects.push(Effect::Tell { audience: Audience::Room { room: key, except: Some(slot) }, event });
+    }
+
+    /// Takes the session out of a room that it is in, and tells those who stay.
+    pub(super) fn leave_room(&mut self, slot: SlotKey, key: RoomKey, effects: &mut Vec<Effect>) {
+        let Some(who) = self.who(slot) else { return };
+        let is_still_there = self.is_there_otherwise(slot, key);
+        if let Some(session) = self.session_mut(slot) {
+            session.rooms.retain(|room| *room != key);
+        }
+        let (name, id) = (Rc::clone(&self.rooms.living(key).name), self.rooms.living(key).id());
+        if self.rooms.remove(key, slot) {
+            let event = Event::Left { room: name, id, who, is_still_there };
+            effects.push(Effect::Tell { audience: Audience::Room { room: key, except: None }, event });
+        }
+    }
+
+    pub(super) fn leave_all(&mut self, slot: SlotKey, effects: &mut Vec<Effect>) {
+        while let Some(&key) = self.rooms_of(slot).first() {
+            self.leave_room(slot, key, effects);
+        }
+    }
+
+    pub(super) fn who(&self, slot: SlotKey) -> Option<Who> {
+        self.session(slot)?.who(self.nonce)
+    }
+
+    /// Whether another session of the same user is in the room.
+    pub(super) fn is_there_otherwise(&self, slot: SlotKey, key: RoomKey) -> bool {
+        let Some(user) = self.session(slot).and_then(|session| session.user.as_ref()) else { return false };
+        let others = self.sessions_of(user.id).iter().filter(|&&other| other != slot);
+        others.into_iter().any(|&other| self.rooms_of(other).contains(&key))
+    }
+
+    /// Makes the session that user, or nobody in particular. Where it is does not change.
+    pub(super) fn be_user(&mut self, slot: SlotKey, user: Option<Rc<User>>) {
+        let Some(session) = self.session_mut(slot) else { return };
+        debug_assert!(session.asker != Asker::Program || user.is_none(), "a program is nobody");
+        let id = user.as_ref().map(|user| user.id);
+        if let Some(former) = std::mem::replace(&mut session.user, user)
+            && let Some(slots) = self.users.get_mut(&former.id)
+        {
+            slots.retain(|other| *other != slot);
+            if slots.is_empty() {
+                self.users.remove(&former.id);
+            }
+        }
+        if let Some(id) = id {
+            self.users.entry(id).or_default().push(slot);
+        }
+    }
+
+    /// The slots of that user's sessions.
+    pub(super) fn sessions_of(&self, user: crate::id::UserId) -> &[SlotKey] {
+        self.users.get(&user).map_or(&[], |slots| slots)
+    }
+
+    /// Somebody known to the store, and whether they are here.
+    pub(super) fn known(&self, record: job::UserRecord) -> (Rc<User>, bool) {
+        let online = !self.sessions_of(record.id).is_empty();
+        (Rc::new(User { id: record.id, uuid: record.uuid, name: record.name.into() }), online)
+    }
+
+    fn say_to_user(
+        &mut self,
+        slot: SlotKey,
+        to: String,
+        text: Text,
+        effects: &mut Vec<Effect>,
+    ) -> Result<Reply, Refusal> {
+        let recipient = ConnectionId::parse(&to).and_then(|to| Some((to, *self.slots.get(&to)?)));
+        let from = self.who(slot).and_then(|who| who.connection());
+        let (Some((to, recipient)), Some(from)) = (recipient, from) else {
+            return Err(Refusal::NoSuchUser { id: to });
+        };
+        let text = text.into_shared();
+        let event = Event::PrivateMessage { from, text: Rc::clone(&text) };
+        effects.push(Effect::Tell { audience: Audience::Session(recipient), event });
+        Ok(Reply::SaidToUser { to, text })
+    }
+
+    fn list_members(&self, name: &Name) -> Result<Reply, Refusal> {
+        let key = self.rooms.find(name.as_str());
+        let key = key.ok_or_else(|| Refusal::NoSuchRoom { name: name.as_str().into() })?;
+        let members = self.members(key).iter().filter_map(|&slot| self.who(slot)?.connection()).collect();
+        Ok(Reply::Members { room: Rc::clone(&self.rooms.living(key).name), members })
+    }
+}

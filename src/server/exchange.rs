@@ -1,0 +1,289 @@
+//! HTTP: requests in, answers out. What needs the hub for its answer is an [`Exchange`]: while it lasts, nothing more is
+//! read from its connection, so that answers leave in the order of the requests.
+
+use std::borrow::Cow;
+use std::mem;
+
+use http::{Method, StatusCode};
+
+use super::route::{Route, route};
+use super::slot::{Http, Stage};
+use super::{Due, Server};
+use crate::dialect::{Answered, Api, DialectKey};
+use crate::error::CloseReason;
+use crate::hub::{Reply, Request, Tag};
+use crate::id::SlotKey;
+use crate::proto::http::{
+    Answer, BodyReader, CONTINUE, Parts, RequestFault, awaits_continue, has_body, keeps_alive, write_head,
+};
+
+/// A request that the hub answers.
+pub(super) struct Exchange {
+    api: &'static dyn Api,
+    request: http::Request<()>,
+    keep_alive: bool,
+    state: State,
+}
+
+enum State {
+    /// The body is awaited.
+    Body(BodyReader),
+    /// The hub's reply is awaited. `is_begun`: a part of the answer has gone out already.
+    Asked { is_begun: bool },
+    /// This is asked when the part before has gone out.
+    Next(Request),
+}
+
+impl Server {
+    /// Reads requests and answers them, until one upgrades or closes, has to wait for its answer, or is not whole yet.
+    /// Returns what comes after the HTTP.
+    pub(super) fn read_http<'a>(&mut self, key: SlotKey, input: &'a [u8]) -> Cow<'a, [u8]> {
+        let Some(slot) = self.slots.get(key) else { return input.into() };
+        let Stage::Http(http) = &mut slot.stage else { return input.into() };
+        let mut kept = mem::take(&mut http.unread);
+        // It is looked at now. If a part of a request is all that there is, the rest has to come from the socket.
+        slot.has_backlog = false;
+        if kept.is_empty() {
+            let rest = self.read_requests(key, input);
+            return input[input.len() - rest..].into();
+        }
+        kept.extend_from_slice(input);
+        let rest = self.read_requests(key, &kept);
+        kept.drain(..kept.len() - rest);
+        kept.into()
+    }
+
+    /// Returns how much is left, which is not HTTP.
+    fn read_requests(&mut self, key: SlotKey, mut input: &[u8]) -> usize {
+        while !input.is_empty() {
+            let Some(Stage::Http(http)) = self.slots.get(key).map(|slot| &mut slot.stage) else { break };
+            let taken = match http.exchange.as_deref().map(|exchange| &exchange.state) {
+                None => self.read_head(key, input),
+                Some(State::Body(_)) => self.read_body(key, input),
+                Some(State::Asked { .. } | State::Next(_)) => {
+                    http.unread = input.to_vec();
+                    return 0;
+                }
+            };
+            input = &input[taken..];
+        }
+        input.len()
+    }
+
+    /// Reads a head, or a part of one, and sees to the request. Returns how many bytes it took.
+    fn read_head(&mut self, key: SlotKey, input: &[u8]) -> usize {
+        let Some(Stage::Http(http)) = self.slots.get(key).map(|slot| &mut slot.stage) else { return 0 };
+        match http.head.receive(input, self.head_limits) {
+            Ok(None) => input.len(),
+            Ok(Some((request, taken))) => {
+                self.take_request(key, request);
+                taken
+            }
+            Err(fault) => {
+                self.refuse_request(key, &fault);
+                0
+            }
+        }
+    }
+
+    /// Reads a body, or a part of one, and sees to the request when it is whole. Returns how many bytes it took.
+    fn read_body(&mut self, key: SlotKey, input: &[u8]) -> usize {
+        let Some(Exchange { state: State::Body(reader), .. }) = self.exchange(key) else { return 0 };
+        match reader.receive(input) {
+            Ok(None) => input.len(),
+            Ok(Some((body, taken))) => {
+                self.ask(key, &body);
+                taken
+            }
+            Err(fault) => {
+                self.refuse_request(key, &fault);
+                0
+            }
+        }
+    }
+
+    fn take_request(&mut self, key: SlotKey, request: http::Request<()>) {
+        let keep_alive = keeps_alive(&request) && self.listener.is_some();
+        let is_head = request.method() == Method::HEAD;
+        // Of a request that is answered by its head alone, the end of the body is not looked for.
+        let ends_here = !keep_alive || has_body(&request);
+        let answer = match route(&request, &self.config) {
+            Route::Upgrade(dialect, response) => return self.upgrade(key, dialect, &response),
+            Route::Exchange(api) => return self.begin_exchange(key, api, request, keep_alive),
+            Route::Answer(answer) => answer,
+            Route::Ready => self.readiness(),
+            Route::Metrics => self.metrics(),
+        };
+        self.send_answer(key, &answer, is_head, !ends_here);
+    }
+
+    fn upgrade(&mut self, key: SlotKey, dialect: DialectKey, response: &http::Response<()>) {
+        let mut wire = Vec::new();
+        write_head(&mut wire, response);
+        self.owe(key, wire);
+        self.open(key, dialect);
+    }
+
+    fn begin_exchange(&mut self, key: SlotKey, api: &'static dyn Api, request: http::Request<()>, keep_alive: bool) {
+        let reader = match BodyReader::new(&request, self.config.max_body) {
+            Ok(reader) => reader,
+            Err(fault) => {
+                let answer = api.refuse(fault.status, fault.sentence);
+                return self.answer_and_end(key, &answer, CloseReason::BadRequest);
+            }
+        };
+        let (has_body, is_held_back) = (has_body(&request), awaits_continue(&request));
+        let exchange = Exchange { api, request, keep_alive, state: State::Body(reader) };
+        if let Some(Stage::Http(http)) = self.slots.get(key).map(|slot| &mut slot.stage) {
+            http.exchange = Some(Box::new(exchange));
+        }
+        self.hub.open_for_program(key);
+        if !has_body {
+            self.ask(key, &[]);
+        } else if is_held_back {
+            self.owe(key, CONTINUE);
+        }
+    }
+
+    /// The request is whole: it goes to the hub, which answers it now or later.
+    fn ask(&mut self, key: SlotKey, body: &[u8]) {
+        let limits = self.limits.clone();
+        let Some(exchange) = self.exchange(key) else { return };
+        exchange.state = State::Asked { is_begun: false };
+        match exchange.api.decode(&exchange.request, body, &limits) {
+            Ok(request) => self.ask_hub(key, request),
+            Err(answer) => self.end_exchange(key, &answer),
+        }
+    }
+
+    fn ask_hub(&mut self, key: SlotKey, request: Request) {
+        // What the hub answers is answered soon, and what the store does has a deadline of its own.
+        self.deadlines.disarm(key);
+        if let Some(slot) = self.slots.get(key) {
+            slot.awaits_store = true;
+        }
+        self.hub.apply(key, request, &mut self.fanout.effects);
+        self.deliver();
+    }
+
+    /// The hub has replied to the request.
+    pub(super) fn answer_exchange(&mut self, key: SlotKey, reply: &Reply, tag: Option<&Tag>) {
+        let Some(exchange) = self.exchange(key) else { return };
+        match exchange.api.answer(reply, tag) {
+            Answered::Whole(answer) => self.end_exchange(key, &answer),
+            Answered::Part { part, next } => self.send_part(key, &part, next),
+        }
+    }
+
+    fn send_part(&mut self, key: SlotKey, part: &Answer, next: Option<Request>) {
+        let Some(exchange) = self.exchange(key) else { return };
+        let parts = Parts::of(&exchange.request);
+        let keep_alive = exchange.keep_alive && parts.is_delimited();
+        let mut wire = Vec::new();
+        match exchange.state {
+            State::Asked { is_begun: true } => parts.write(&mut wire, &part.body),
+            _ => part.begin(&mut wire, parts, keep_alive),
+        }
+        match next.filter(|_| parts.has_body()) {
+            Some(next) => {
+                exchange.state = State::Next(next);
+                self.owe_answer(key, wire);
+                self.arm(key, Due::Part);
+            }
+            None => {
+                parts.end(&mut wire);
+                self.owe_answer(key, wire);
+                self.after_answer(key, keep_alive);
+            }
+        }
+    }
+
+    /// A part of an answer has gone out: the next one is asked for.
+    pub(super) fn ask_for_next_part(&mut self, key: SlotKey) {
+        let Some(exchange) = self.exchange(key) else { return };
+        if !matches!(exchange.state, State::Next(_)) {
+            return;
+        }
+        if let State::Next(request) = mem::replace(&mut exchange.state, State::Asked { is_begun: true }) {
+            self.ask_hub(key, request);
+        }
+    }
+
+    fn exchange(&mut self, key: SlotKey) -> Option<&mut Exchange> {
+        match &mut self.slots.get(key)?.stage {
+            Stage::Http(Http { exchange, .. }) => exchange.as_deref_mut(),
+            _ => None,
+        }
+    }
+
+    fn end_exchange(&mut self, key: SlotKey, answer: &Answer) {
+        let Some(exchange) = self.exchange(key) else { return };
+        if matches!(exchange.state, State::Asked { is_begun: true }) {
+            // It went wrong in the middle: that the answer is not whole shows by the connection's end.
+            return self.close(key);
+        }
+        let (keep_alive, is_head) = (exchange.keep_alive, exchange.request.method() == Method::HEAD);
+        self.send_answer(key, answer, is_head, keep_alive);
+    }
+
+    fn send_answer(&mut self, key: SlotKey, answer: &Answer, is_head: bool, keep_alive: bool) {
+        let mut wire = Vec::new();
+        answer.write(&mut wire, is_head, keep_alive);
+        self.owe_answer(key, wire);
+        self.after_answer(key, keep_alive);
+    }
+
+    /// An answer may be longer than what anybody else may be owed: it was asked for.
+    fn owe_answer(&mut self, key: SlotKey, wire: Vec<u8>) {
+        if let Some(slot) = self.slots.get(key) {
+            slot.extra += wire.len();
+        }
+        self.owe(key, wire);
+    }
+
+    /// The request is answered: the next one is read, or the connection ends.
+    fn after_answer(&mut self, key: SlotKey, keep_alive: bool) {
+        if !keep_alive {
+            return self.close(key);
+        }
+        self.arm(key, Due::Handshake);
+        let Some(slot) = self.slots.get(key) else { return };
+        let Stage::Http(http) = &mut slot.stage else { return };
+        if http.exchange.take().is_some() {
+            slot.has_backlog = !http.unread.is_empty();
+            self.hub.close(key, &mut self.fanout.effects);
+            self.slots.resume(key);
+        }
+    }
+
+    fn refuse_request(&mut self, key: SlotKey, fault: &RequestFault) {
+        let answer = self.refusal(key, fault.status, fault.sentence);
+        self.answer_and_end(key, &answer, CloseReason::BadRequest);
+    }
+
+    pub(super) fn give_up_on_handshake(&mut self, key: SlotKey) {
+        let Some(slot) = self.slots.get(key) else { return };
+        match &slot.stage {
+            Stage::Http(http) if http.has_begun() => {
+                let answer = self.refusal(key, StatusCode::REQUEST_TIMEOUT, "the request did not come in time");
+                self.answer_and_end(key, &answer, CloseReason::HandshakeTimeout);
+            }
+            _ => self.end(key, CloseReason::Idle),
+        }
+    }
+
+    /// In the words of the API, if it is one that was asked.
+    fn refusal(&mut self, key: SlotKey, status: StatusCode, sentence: &str) -> Answer {
+        match self.exchange(key) {
+            Some(exchange) => exchange.api.refuse(status, sentence),
+            None => Answer::new(status, sentence),
+        }
+    }
+
+    fn answer_and_end(&mut self, key: SlotKey, answer: &Answer, reason: CloseReason) {
+        let mut wire = Vec::new();
+        answer.write(&mut wire, false, false);
+        self.owe(key, wire);
+        self.end(key, reason);
+    }
+}

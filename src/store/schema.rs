@@ -1,0 +1,183 @@
+//! The tables of SQLite, and how older ones become today's. Outside programs may read and write these tables, so what must
+//! hold for all is said here, in the tables' own words: ids are never used twice, names are unique, the lobby stays.
+//!
+//! A plain `INSERT INTO messages (content, sender_id) VALUES (…)` is a message to the lobby.
+
+use rusqlite::Connection;
+
+/// The time as all times are written: the order of the texts is the order of the times. SQLite's clock has milliseconds.
+macro_rules! now {
+    () => {
+        "(strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))"
+    };
+}
+
+/// A random UUID, version 4.
+macro_rules! uuid {
+    () => {
+        "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' \
+         || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))"
+    };
+}
+
+/// The steps from an empty database to today's tables; a database's version is how many of them it has behind it. A step
+/// that was released is never changed.
+static MIGRATIONS: &[&str] = &[concat!(
+    // A deleted user stays as a tombstone, for the ids and for what they said; the name is free again.
+    "CREATE TABLE users (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uuid TEXT NOT NULL COLLATE NOCASE UNIQUE DEFAULT ",
+    uuid!(),
+    ",
+        username TEXT NOT NULL,
+        status TEXT NOT NULL DEFAULT 'offline',
+        created_at TEXT NOT NULL DEFAULT ",
+    now!(),
+    ",
+        deleted_at TEXT
+    );
+    CREATE UNIQUE INDEX users_by_name ON users (username) WHERE deleted_at IS NULL;
+
+    CREATE TABLE chats (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        uuid TEXT NOT NULL COLLATE NOCASE UNIQUE DEFAULT ",
+    uuid!(),
+    ",
+        name TEXT NOT NULL,
+        is_private BOOLEAN NOT NULL DEFAULT 0 CHECK (is_private IN (0, 1)),
+        owner_id INTEGER REFERENCES users (id) ON DELETE SET NULL,
+        created_at TEXT NOT NULL DEFAULT ",
+    now!(),
+    ",
+        updated_at TEXT NOT NULL DEFAULT ",
+    now!(),
+    "
+    );
+    CREATE UNIQUE INDEX chats_by_name ON chats (name) WHERE NOT is_private;
+    CREATE INDEX chats_by_owner ON chats (owner_id);
+    INSERT INTO chats (id, name) VALUES (1, 'lobby');
+    CREATE TRIGGER lobby_stays BEFORE DELETE ON chats WHEN OLD.id = 1
+        BEGIN SELECT RAISE(ABORT, 'the lobby always exists'); END;
+
+    CREATE TABLE chat_participants (
+        chat_id INTEGER NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        joined_at TEXT NOT NULL DEFAULT ",
+    now!(),
+    ",
+        last_read_at TEXT,
+        PRIMARY KEY (chat_id, user_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX chat_participants_by_user ON chat_participants (user_id);
+
+    CREATE TABLE messages (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        content TEXT NOT NULL,
+        file VARCHAR(50) CHECK (length(file) <= 50),
+        created_date TEXT NOT NULL DEFAULT ",
+    now!(),
+    ",
+        sender_id TEXT NOT NULL,
+        chat_id INTEGER NOT NULL DEFAULT 1 REFERENCES chats (id) ON DELETE CASCADE,
+        sender_name TEXT,
+        message_type TEXT NOT NULL DEFAULT 'text'
+    );
+    CREATE INDEX messages_by_date ON messages (created_date);
+    CREATE INDEX messages_by_sender ON messages (sender_id);
+    CREATE INDEX messages_by_chat ON messages (chat_id, id);
+
+    CREATE TABLE message_reads (
+        message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        read_at TEXT NOT NULL DEFAULT ",
+    now!(),
+    ",
+        PRIMARY KEY (message_id, user_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX message_reads_by_user ON message_reads (user_id);",
+    // What a sender's own mark led to. A repeat is known as one even when the message has been deleted since, so nothing
+    // here refers to it.
+    "CREATE TABLE message_marks (
+        sender_id TEXT NOT NULL,
+        client_id TEXT NOT NULL,
+        message_id INTEGER NOT NULL,
+        chat_id INTEGER NOT NULL,
+        created_date TEXT NOT NULL,
+        PRIMARY KEY (sender_id, client_id)
+    ) WITHOUT ROWID;",
+)];
+
+/// The version of today's tables.
+pub(super) fn latest() -> usize {
+    MIGRATIONS.len()
+}
+
+/// The version of a database's tables.
+pub(super) fn version(db: &Connection) -> rusqlite::Result<usize> {
+    db.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
+        .map(|version| usize::try_from(version).unwrap_or(usize::MAX))
+}
+
+/// Writes the version. With that of today, it is a write that changes nothing.
+pub(super) fn set_version(db: &Connection, version: usize) -> rusqlite::Result<()> {
+    db.pragma_update(None, "user_version", version as i64)
+}
+
+/// Takes the steps that are missing, each in a transaction of its own.
+pub(super) fn migrate(db: &mut Connection) -> rusqlite::Result<()> {
+    for (index, step) in MIGRATIONS.iter().enumerate() {
+        let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        // Asked anew: another process may be doing the same.
+        if version(&transaction)? <= index {
+            transaction.execute_batch(step)?;
+            set_version(&transaction, index + 1)?;
+            transaction.commit()?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database() -> Connection {
+        let mut db = Connection::open_in_memory().unwrap();
+        migrate(&mut db).unwrap();
+        db
+    }
+
+    #[test]
+    fn the_steps_are_taken_once() {
+        let mut db = database();
+        migrate(&mut db).unwrap();
+        assert_eq!(version(&db).unwrap(), latest());
+    }
+
+    #[test]
+    fn uuids_and_times_are_made_as_they_are_read() {
+        let db = database();
+        let mut seen = std::collections::HashSet::new();
+        for index in 0..100 {
+            db.execute("INSERT INTO users (username) VALUES (?1)", [index]).unwrap();
+            let (uuid, at): (String, String) = db
+                .query_row("SELECT uuid, created_at FROM users ORDER BY id DESC", [], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .unwrap();
+            let parsed: crate::id::Uuid = uuid.parse().unwrap();
+            assert_eq!((parsed.get_version_num(), parsed.to_string()), (4, uuid.clone()));
+            assert_eq!(crate::timestamp::Timestamp::parse(&at).unwrap().to_string(), at);
+            assert!(seen.insert(uuid));
+        }
+    }
+
+    #[test]
+    fn the_lobby_stays() {
+        let db = database();
+        let error = db.execute("DELETE FROM chats", []).unwrap_err();
+        assert_eq!(error.to_string(), "the lobby always exists");
+        assert!(db.execute("INSERT INTO chats (name) VALUES ('lobby')", []).is_err());
+        db.execute("INSERT INTO chats (name, is_private) VALUES ('lobby', 1)", []).unwrap();
+    }
+}

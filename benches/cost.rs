@@ -115,7 +115,19 @@ fn measure(scenario: &Scenario) -> Cost {
 
 /// However slow the machine is, nobody is pinged; and since the clients don't answer its close frames, the server does
 /// not wait for that.
-const SERVE: [&str; 9] = ["serve", "--listen", "127.0.0.1:0", "--rate", "0", "--ping", "24h", "--drain", "1ms"];
+const SERVE: [&str; 11] = [
+    "serve",
+    "--listen",
+    "127.0.0.1:0",
+    "--rate",
+    "0",
+    "--ping",
+    "24h",
+    "--drain",
+    "1ms",
+    "--database",
+    "sqlite::memory:",
+];
 
 /// glibc picks its `memcpy` and the like by what the processor has, and valgrind counts each byte that `rep movsb`
 /// copies, so that figures differ by up to a third. Without these features every x86-64 processor runs the same code.

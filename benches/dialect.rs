@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use roomcast::dialect::{DialectKey, Limits};
-use roomcast::hub::{Event, Reply};
-use roomcast::id::ConnectionId;
+use roomcast::hub::{Event, Reply, Who};
+use roomcast::id::{ConnectionId, Uuid};
 use roomcast::proto::websocket::{Inlet, Message, Reader};
 
 const LIMITS: Limits = Limits { max_text: 16_384 };
@@ -34,7 +34,8 @@ fn encode(criterion: &mut Criterion) {
     let mut wire = Vec::new();
     for size in SIZES {
         let text: std::rc::Rc<str> = "x".repeat(size).into();
-        let event = Event::RoomMessage { room: "lobby".into(), from: ConnectionId(123), text };
+        let from = Who::Guest { connection: ConnectionId(123), uuid: Uuid::nil() };
+        let event = Event::RoomMessage { room: "tea".into(), from, text, stored: None };
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(format!("room_message event, {size} bytes"), |bencher| {
             bencher.iter(|| {
@@ -47,7 +48,7 @@ fn encode(criterion: &mut Criterion) {
     group.bench_function("join reply", |bencher| {
         bencher.iter(|| {
             wire.clear();
-            action.reply(black_box(&reply), &mut wire);
+            action.reply(black_box(&reply), None, &mut wire);
         });
     });
 }

@@ -135,14 +135,14 @@ fn rooms_are_listed_oldest_first() {
     let server = Server::start(&[]);
     let (mut zero, _) = server.join_in();
     let (mut one, _) = server.join_in();
-    zero.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":[]}"#);
+    zero.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["lobby"]}"#);
     zero.ask(r#"{"action":"join","room":"0"}"#, r#"{"action":"join","room":"0"}"#);
     one.ask(r#"{"action":"join","room":"1"}"#, r#"{"action":"join","room":"1"}"#);
-    one.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["0","1"]}"#);
+    one.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["lobby","0","1"]}"#);
     zero.ask(r#"{"action":"leave"}"#, r#"{"action":"leave","room":"0"}"#);
-    zero.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["1"]}"#);
+    zero.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["lobby","1"]}"#);
     zero.ask(r#"{"action":"join","room":"0"}"#, r#"{"action":"join","room":"0"}"#);
-    zero.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["1","0"]}"#);
+    zero.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["lobby","1","0"]}"#);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn what_is_wrong_is_said_and_the_connection_stays() {
     }
     client.socket.send(tungstenite::Message::Binary(b"{}".as_slice().into())).unwrap();
     client.expect(r#"{"action":"error","message":"a message must be text, not binary"}"#);
-    client.ask(r#"{"action":"join","action":"rooms"}"#, r#"{"action":"rooms","rooms":[]}"#);
+    client.ask(r#"{"action":"join","action":"rooms"}"#, r#"{"action":"rooms","rooms":["lobby"]}"#);
     client.expect_nothing();
 }
 
@@ -258,7 +258,7 @@ fn requests_sent_at_once_are_answered_in_order() {
     for number in 0..1_000 {
         client.expect(&format!(r#"{{"action":"join","room":"{number}"}}"#));
     }
-    client.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["999"]}"#);
+    client.ask(r#"{"action":"rooms"}"#, r#"{"action":"rooms","rooms":["lobby","999"]}"#);
 }
 
 #[test]

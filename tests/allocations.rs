@@ -25,7 +25,7 @@ fn fan_out_allocates_nothing_per_recipient() {
     std::thread::spawn(move || {
         let config =
             Config { listen: ([127, 0, 0, 1], 0).into(), rate: 0, max_connections: 2_000, ..Config::default() };
-        let mut server = Server::bind(config).unwrap();
+        let mut server = Server::bind(config, None, 0).unwrap();
         sender.send(server.address()).unwrap();
         server.run()
     });

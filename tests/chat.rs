@@ -71,7 +71,7 @@ fn two_scripts_talk() {
     one.write("/msg 7 psst");
     one.expect("error: user 7 is not on the server");
     one.write("/rooms");
-    one.expect("rooms: tea room");
+    one.expect("rooms: lobby, tea room");
     one.write("/who");
     one.expect("in tea room: 0, 1 (you)");
     one.write("/leave");

@@ -247,7 +247,7 @@ fn a_handshake_may_come_in_any_pieces() {
         assert_eq!(read_head(&mut stream).status(), 101);
         let (_, welcome) = read_frame(&mut stream).unwrap();
         assert!(welcome.starts_with(br#"{"action":"connection","user_id":""#));
-        assert_eq!(read_frame(&mut stream), Some((TEXT, br#"{"action":"rooms","rooms":[]}"#.to_vec())));
+        assert_eq!(read_frame(&mut stream), Some((TEXT, br#"{"action":"rooms","rooms":["lobby"]}"#.to_vec())));
     }
 }
 

@@ -79,7 +79,7 @@ fn few_descriptors_are_used_up_and_come_back() {
     command.args(["--max-connections", "auto"]).current_dir(common::scratch_dir());
     let server = Server::spawn(command);
     let crowd: Vec<TcpStream> = (0..200).map(|_| server.raw()).collect();
-    server.wait_for_log("full: 48 connections");
+    server.wait_for_log("full: 32 connections");
     drop(crowd);
     let (mut client, _) = server.join_in();
     client.expect_nothing();

@@ -20,17 +20,40 @@ fn blocks(language: &str) -> Vec<&'static str> {
     blocks
 }
 
+/// All times of day the same, since they are another each time.
+fn timeless(text: &str) -> String {
+    let mut bytes = text.to_owned().into_bytes();
+    let is_time = |bytes: &[u8]| {
+        let shape = b"0000-00-00T00:00:00.000000Z";
+        bytes.iter().zip(shape).all(|(byte, form)| byte == form || (*form == b'0' && byte.is_ascii_digit()))
+    };
+    for place in 0..bytes.len().saturating_sub(26) {
+        if is_time(&bytes[place..place + 27]) {
+            bytes[place..place + 27].copy_from_slice(b"0000-00-00T00:00:00.000000Z");
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
 #[test]
 fn every_conversation_goes_as_written() {
-    for transcript in blocks("transcript") {
+    let transcripts = [("transcript", ACTION), ("transcript /ws", "/ws")];
+    for (path, transcript) in
+        transcripts.iter().flat_map(|(fence, path)| blocks(fence).into_iter().map(move |t| (path, t)))
+    {
         let server = Server::start(&[]);
         let mut clients: BTreeMap<&str, Client> = BTreeMap::new();
+        // All are there from the beginning, in their order.
+        let names: std::collections::BTreeSet<&str> = transcript.lines().map(|line| &line[..1]).collect();
+        for name in names {
+            clients.insert(name, server.connect(path));
+        }
         for line in transcript.lines() {
             let (name, rest) = line.split_at(1);
-            let client = clients.entry(name).or_insert_with(|| server.connect(ACTION));
+            let client = clients.get_mut(name).unwrap();
             match rest.split_at(2) {
                 ("> ", text) => client.send(text),
-                ("< ", text) => client.expect(text),
+                ("< ", text) => assert_eq!(timeless(&client.receive()), timeless(text), "{line}"),
                 _ => panic!("neither sent nor received: {line}"),
             }
         }
@@ -40,15 +63,53 @@ fn every_conversation_goes_as_written() {
     }
 }
 
-#[test]
-fn the_python_program_runs() {
-    let server = Server::start(&[]);
-    let program = blocks("python")[0].replace("127.0.0.1:8000", &server.address.to_string());
+/// What a program of the README prints.
+fn printed_by_python(program: &str, server: &Server) -> String {
+    let program = program.replace("127.0.0.1:8000", &server.address.to_string());
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/venv/bin/python");
     let output = Command::new(python).args(["-c", &program]).output().expect("installed by scripts/test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    timeless(&String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn the_python_programs_run() {
+    let server = Server::start(&[]);
+    let programs = blocks("python");
     let expected = "{\"action\":\"connection\",\"user_id\":\"0\"}\n{\"action\":\"join\",\"room\":\"tea\"}\n\
                     {\"action\":\"room_message\",\"room\":\"tea\",\"message\":\"Hello!\"}\n";
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(printed_by_python(programs[0], &server), expected);
+    let expected = "create_user {'userId': 1, 'username': 'bob'}
+create_room {'roomId': 2, 'roomName': 'coffee'}
+  told: room_created
+join_room {'roomId': 2}
+send_message {'messageId': 1, 'roomId': 2, 'createdAt': '0000-00-00T00:00:00.000000Z'}
+  told: new_message
+get_messages {'messages': [{'messageId': 1, 'roomId': 2, 'userId': 1, 'username': 'bob', 'text': 'Hello!', \
+'createdAt': '0000-00-00T00:00:00.000000Z', 'readBy': 0, 'readSelf': False}], 'nextBefore': None}
+post_readconfirmation {'messageId': 1, 'userId': 1, 'readAt': '0000-00-00T00:00:00.000000Z'}
+  told: readconfirmation_updated
+get_readconfirmation {'messageId': 1, 'readers': [{'userId': 1, 'username': 'bob', 'readAt': '0000-00-00T00:00:00.000000Z'}]}
+delete_message {'messageId': 1}
+  told: message_deleted
+delete_room {'roomId': 2}
+  told: room_deleted
+delete_user {'userId': 1}
+";
+    assert_eq!(printed_by_python(programs[1], &server), expected);
+}
+
+#[test]
+fn the_curl_commands_answer_as_written() {
+    let server = Server::start(&[]);
+    let script = blocks("sh").into_iter().find(|block| block.starts_with("curl")).unwrap();
+    for pair in script.lines().collect::<Vec<_>>().chunks(2) {
+        let [command, answer] = pair else { panic!("{pair:?} is not a command and its answer") };
+        let command = command.replace("127.0.0.1:8000", &server.address.to_string());
+        let output = Command::new("sh").args(["-c", &command]).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(timeless(&printed), timeless(answer.strip_prefix("# ").unwrap()), "{command}");
+    }
 }
 
 #[test]

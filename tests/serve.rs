@@ -33,7 +33,7 @@ fn serves_with_nothing_configured() {
     assert!(server.address.ip().is_loopback());
     assert!(server.get("/health", &[]).ends_with("\r\n\r\nok\n"));
     let start_line = server.log();
-    let parts = ["roomcast 0.", "/chatserver/connect", "/echo", "/health", "connections"];
+    let parts = ["roomcast 0.", "/chatserver/connect", "/ws", "/echo", "roomcast.db", "connections"];
     assert!(parts.iter().all(|part| start_line.contains(part)), "{start_line}");
 }
 

@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
-use roomcast::hub::{Audience, Command, Effect, Event, Hub, Name, Refusal, Reply, Request, Text};
+use roomcast::hub::{Audience, Claim, Command, Effect, Event, Hub, Limits, Name, Refusal, Reply, Request, Text, Who};
 use roomcast::id::{ConnectionId, SlotKey};
+use roomcast::timestamp::Timestamp;
 
 const SEEDS: u64 = 200;
 const STEPS: usize = 400;
 const SLOTS: usize = 12;
+const LIMITS: Limits = Limits { max_rooms: 100, max_rooms_joined: 1 };
 const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// What somebody hears, as the model words it.
@@ -28,7 +30,7 @@ fn hub_and_model_agree() {
 
 fn simulate(seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let (mut hub, mut model) = (Hub::new(), Model::default());
+    let (mut hub, mut model) = (Hub::new(LIMITS, 0, Timestamp::default()), Model::default());
     for step in 0..STEPS {
         let slot = random.usize(0..SLOTS);
         let mut effects = Vec::new();
@@ -61,12 +63,13 @@ fn random_request(random: &mut fastrand::Rng, model: &Model) -> Request {
     let command = match random.u8(0..12) {
         0..4 => Command::Join { room },
         4 => Command::Leave,
-        5..8 => Command::SayToRoom { text },
+        5..8 => Command::SayToRoom { text, client_id: None },
         8..10 => Command::SayToUser { to: somebody.clone(), text },
         10 => Command::ListRooms,
         _ => Command::ListMembers { room },
     };
-    Request { claimed_sender: (random.u8(0..10) == 0).then_some(somebody), command }
+    let claimed_sender = (random.u8(0..10) == 0).then_some(Claim::Connection(somebody));
+    Request { claimed_sender, command, tag: None }
 }
 
 /// Sorted by recipient, but for each recipient in the order of telling.
@@ -74,12 +77,13 @@ fn heard(hub: &Hub, effects: &[Effect]) -> Vec<Heard> {
     let mut heard = Vec::new();
     for effect in effects {
         match effect {
-            Effect::Reply { to, reply } => heard.push((to.index(), word_reply(reply))),
+            Effect::Reply { to, reply, .. } => heard.push((to.index(), word_reply(reply))),
             Effect::Tell { audience: Audience::Session(slot), event } => heard.push((slot.index(), word_event(event))),
             Effect::Tell { audience: Audience::Room { room, except }, event } => {
                 let members = hub.members(*room).iter().filter(|&member| Some(*member) != *except);
                 heard.extend(members.map(|member| (member.index(), word_event(event))));
             }
+            other => panic!("without a store there is no {other:?}"),
         }
     }
     heard.sort_by_key(|(slot, _)| *slot);
@@ -93,7 +97,7 @@ fn word_reply(reply: &Reply) -> String {
         Reply::Left { room } => format!("left {room}"),
         Reply::SaidToRoom { room, text } => format!("said {text} in {room}"),
         Reply::SaidToUser { to, text } => format!("said {text} to {to}"),
-        Reply::Rooms { rooms } => format!("rooms {rooms:?}"),
+        Reply::Rooms { rooms } => format!("rooms {:?}", rooms.iter().map(|room| &room.name).collect::<Vec<_>>()),
         Reply::Members { room, members } => {
             format!("members of {room} {:?}", members.iter().map(|id| id.0).collect::<Vec<_>>())
         }
@@ -102,18 +106,24 @@ fn word_reply(reply: &Reply) -> String {
             Refusal::WasInNoRoom | Refusal::IsInNoRoom => "no room".into(),
             Refusal::NoSuchUser { id } => format!("no user {id}"),
             Refusal::NoSuchRoom { name } => format!("no room {name}"),
-            Refusal::Malformed(sentence) => panic!("nothing here is malformed: {sentence}"),
+            other => panic!("nothing here is refused so: {other:?}"),
         },
+        other => panic!("nothing here is answered so: {other:?}"),
     }
 }
 
 fn word_event(event: &Event) -> String {
     match event {
-        Event::Joined { room, who } => format!("{who} joined {room}"),
-        Event::Left { room, who } => format!("{who} left {room}"),
-        Event::RoomMessage { room, from, text } => format!("{from} said {text} in {room}"),
+        Event::Joined { room, who, .. } => format!("{} joined {room}", id(who)),
+        Event::Left { room, who, .. } => format!("{} left {room}", id(who)),
+        Event::RoomMessage { room, from, text, stored: None } => format!("{} said {text} in {room}", id(from)),
         Event::PrivateMessage { from, text } => format!("{from} said {text}"),
+        other => panic!("without a store there is no {other:?}"),
     }
+}
+
+fn id(who: &Who) -> ConnectionId {
+    who.connection().unwrap()
 }
 
 /// Rooms as lists of slots in plain order; everything is found by walking.
@@ -144,7 +154,8 @@ impl Model {
 
     fn apply(&mut self, slot: usize, request: &Request) -> Vec<Heard> {
         let id = self.sessions[slot].unwrap();
-        if request.claimed_sender.as_ref().is_some_and(|claimed| *claimed != id.to_string()) {
+        let own = Claim::Connection(id.to_string());
+        if request.claimed_sender.as_ref().is_some_and(|claimed| *claimed != own) {
             return vec![(slot, "not your id".into())];
         }
         sorted(match &request.command {
@@ -156,7 +167,7 @@ impl Model {
                 }
                 None => vec![(slot, "no room".into())],
             },
-            Command::SayToRoom { text } => match self.room_of(slot) {
+            Command::SayToRoom { text, .. } => match self.room_of(slot) {
                 Some((room, members)) => {
                     let text = text.as_str();
                     let mut heard = tell(members, slot, &format!("{id} said {text} in {room}"));
@@ -184,6 +195,7 @@ impl Model {
                     None => vec![(slot, format!("no room {}", room.as_str()))],
                 }
             }
+            other => panic!("nobody asks {other:?}"),
         })
     }
 

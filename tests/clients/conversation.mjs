@@ -40,7 +40,7 @@ await alice.ask({ action: 'room_message', message: 'päivää 👋' }, { action:
 await bob.expect({ action: 'room_message', room: 'tea', user_id: a, message: 'päivää 👋' });
 await bob.ask({ action: 'private_message', user_id: a, message: 'psst' }, { action: 'private_message', user_id: a, message: 'psst' });
 await alice.expect({ action: 'private_message', user_id: b, message: 'psst' });
-await bob.ask({ action: 'rooms' }, { action: 'rooms', rooms: ['tea'] });
+await bob.ask({ action: 'rooms' }, { action: 'rooms', rooms: ['lobby', 'tea'] });
 await bob.ask({ action: 'participants', room: 'tea' }, { action: 'participants', room: 'tea', participants: [a, b] });
 bob.socket.terminate();
 await alice.expect({ action: 'leave', room: 'tea', user_id: b });

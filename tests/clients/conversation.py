@@ -29,7 +29,7 @@ async def main(url):
         await ask(bob, {"action": "private_message", "user_id": a, "message": "psst"},
                   action="private_message", user_id=a, message="psst")
         await expect(alice, action="private_message", user_id=b, message="psst")
-        await ask(bob, {"action": "rooms"}, action="rooms", rooms=["tea"])
+        await ask(bob, {"action": "rooms"}, action="rooms", rooms=["lobby", "tea"])
         await ask(bob, {"action": "participants", "room": "tea"},
                   action="participants", room="tea", participants=[a, b])
         await ask(bob, {"action": "leave"}, action="leave", room="tea")

@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+pub mod event;
 pub mod trace;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,6 +19,10 @@ use tungstenite::{Message, WebSocket};
 
 pub const ACTION: &str = "/chatserver/connect";
 pub const ECHO: &str = "/echo";
+
+/// The variables that are understood besides the program's own.
+const FOREIGN: [&str; 7] =
+    ["HOST", "PORT", "DEBUG", "DATABASE_URL", "SHELLO_API_URL", "SHELLO_API_KEY", "SHELLO_WS_PORT"];
 
 /// How long anything may take that should happen at once.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,7 +51,7 @@ pub fn roomcast_under(watcher: &[&str]) -> Command {
 fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         let name_text = name.to_string_lossy();
-        if name_text.starts_with("ROOMCAST_") || ["HOST", "PORT", "DEBUG"].contains(&&*name_text) {
+        if name_text.starts_with("ROOMCAST_") || FOREIGN.contains(&&*name_text) {
             command.env_remove(name);
         }
     }
@@ -65,10 +70,10 @@ pub fn scratch_dir() -> PathBuf {
 }
 
 impl Server {
-    /// `roomcast serve` on a free port, with these flags besides.
+    /// `roomcast serve` on a free port, with these flags besides. Its store keeps nothing, if no flag says otherwise.
     pub fn start(flags: &[&str]) -> Self {
         let mut command = roomcast();
-        command.args(["serve", "--listen", "127.0.0.1:0"]).args(flags);
+        command.args(["serve", "--listen", "127.0.0.1:0", "--database", "sqlite::memory:"]).args(flags);
         Self::spawn(command)
     }
 

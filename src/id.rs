@@ -28,6 +28,23 @@ impl SlotKey {
     }
 }
 
+/// A place in the hub's table of rooms; used again once its room is gone, so it never leaves the loop's turn.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RoomKey(u32);
+
+impl RoomKey {
+    /// The key of the table's entry `index`. The limit of rooms is far below `u32::MAX`.
+    pub fn new(index: usize) -> Self {
+        debug_assert!(u32::try_from(index).is_ok());
+        Self(index as u32)
+    }
+
+    /// Small numbers, dense: fit for an index.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// What a client is called: 0, 1, 2, … in order of connecting, never used twice while the process lives.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct ConnectionId(pub u64);

@@ -6,7 +6,7 @@ use super::Hub;
 use super::effect::{Audience, Effect, Event, Refusal, Reply, Stored, Who};
 use super::job::{Appended, Done, Fault, Outcome, RoomRecord, Ticket, UserRecord};
 use super::session::Session;
-use crate::id::{RoomId, SlotKey, UserId};
+use crate::id::{RoomId, RoomKey, SlotKey, UserId};
 
 /// A job that the store has.
 pub(super) struct Pending {
@@ -228,7 +228,7 @@ impl Hub {
     }
 
     /// Keeps the sessions' lists in step with the rooms.
-    fn take_up(&mut self, record: &RoomRecord) -> super::RoomKey {
+    fn take_up(&mut self, record: &RoomRecord) -> RoomKey {
         let (key, absorbed) = self.rooms.take_up(record);
         if let Some(absorbed) = absorbed {
             for session in self.sessions.iter_mut().flatten() {

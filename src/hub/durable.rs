@@ -6,10 +6,9 @@ use super::command::{Claim, ClientMark, Command, Text};
 use super::committed::{Pending, Purpose};
 use super::effect::{Audience, Effect, Event, Refusal, Reply, Who};
 use super::job::{Author, Draft, Job, Ticket};
-use super::room::RoomKey;
 use super::session::Asker;
 use super::{Answer, Hub};
-use crate::id::{Reference, RoomId, SlotKey, UserId};
+use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId};
 use crate::timestamp::Timestamp;
 
 /// In place of a time: jobs get theirs when they are taken, see [`Hub::take_jobs`].

@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use super::command::Tag;
 use super::job::{MessageRecord, Reader};
-use super::room::RoomKey;
-use crate::id::{ConnectionId, MessageId, RoomId, SlotKey, UserId, Uuid};
+use crate::id::{ConnectionId, MessageId, RoomId, RoomKey, SlotKey, UserId, Uuid};
 use crate::timestamp::Timestamp;
 
 /// One thing that somebody is to be told.

@@ -20,9 +20,9 @@ mod room;
 mod session;
 mod talk;
 
+pub use crate::id::RoomKey;
 pub use command::{Claim, ClientMark, Command, Invalid, Name, Page, Place, Request, Tag, Text};
 pub use effect::{Audience, Effect, Event, ListedRoom, Refusal, Reply, Stored, User, Who};
-pub use room::RoomKey;
 
 use std::collections::HashMap;
 use std::mem;

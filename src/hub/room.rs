@@ -10,18 +10,7 @@ use slab::Slab;
 
 use super::effect::ListedRoom;
 use super::job::RoomRecord;
-use crate::id::{Reference, RoomId, SlotKey, UserId, Uuid};
-
-/// Names a room inside this process; used again once its room is gone, so it never leaves the loop's turn.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct RoomKey(u32);
-
-impl RoomKey {
-    /// Small numbers, dense: fit for an index.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
+use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
 
 /// What makes a room durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,7 +119,7 @@ impl Rooms {
 
     fn insert(&mut self, name: Rc<str>, durable: Option<Durable>) -> RoomKey {
         let room = Room { name, durable, opened: self.opened, members: Vec::new() };
-        let key = RoomKey(self.rooms.insert(room) as u32);
+        let key = RoomKey::new(self.rooms.insert(room));
         self.opened += 1;
         self.index(key);
         key
@@ -206,7 +195,7 @@ impl Rooms {
     pub(super) fn check_invariants(&self) -> usize {
         let (mut members, mut open, mut durable) = (0, 0, 0);
         for (key, room) in &self.rooms {
-            let key = RoomKey(key as u32);
+            let key = RoomKey::new(key);
             assert!(!room.members.is_empty() || !room.is_passing(), "room {:?} is empty", room.name);
             if room.is_open() {
                 assert_eq!(self.by_name.get(&room.name), Some(&key), "{:?} is not found by its name", room.name);

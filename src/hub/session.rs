@@ -8,8 +8,7 @@ use smallvec::SmallVec;
 use super::command::{Command, Request, Tag};
 use super::effect::{Effect, Reply, User, Who};
 use super::job::Ticket;
-use super::room::RoomKey;
-use crate::id::{ConnectionId, SlotKey, Uuid};
+use crate::id::{ConnectionId, RoomKey, SlotKey, Uuid};
 
 /// So many requests of one session may be with the store. Whoever asks for more is not read from, so that TCP slows it
 /// down.

@@ -4,10 +4,9 @@ use std::rc::Rc;
 
 use super::command::{Command, Name, Text};
 use super::effect::{Audience, Effect, Event, Refusal, Reply, User, Who};
-use super::room::RoomKey;
 use super::session::Asker;
 use super::{Hub, job};
-use crate::id::{ConnectionId, SlotKey};
+use crate::id::{ConnectionId, RoomKey, SlotKey, UserId};
 
 impl Hub {
     pub(super) fn talk(
@@ -113,7 +112,7 @@ impl Hub {
     }
 
     /// The slots of that user's sessions.
-    pub(super) fn sessions_of(&self, user: crate::id::UserId) -> &[SlotKey] {
+    pub(super) fn sessions_of(&self, user: UserId) -> &[SlotKey] {
         self.users.get(&user).map_or(&[], |slots| slots)
     }
 

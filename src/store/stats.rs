@@ -83,7 +83,7 @@ impl Counters {
     }
 
     pub(super) fn snapshot(&self) -> Stats {
-        let ends = BUCKET_SECONDS.into_iter().chain([f64::MAX]);
+        let ends = BUCKET_SECONDS.into_iter().chain([f64::INFINITY]);
         Stats {
             is_up: self.trouble().is_none(),
             waiting: self.waiting.load(Relaxed),
@@ -107,7 +107,7 @@ mod tests {
         }
         let stats = counters.snapshot();
         let counted: Vec<(f64, u64)> = stats.commit_buckets.into_iter().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(counted, [(0.000_5, 1), (0.001, 1), (0.005, 1), (f64::MAX, 1)]);
+        assert_eq!(counted, [(0.000_5, 1), (0.001, 1), (0.005, 1), (f64::INFINITY, 1)]);
         assert!((stats.commit_seconds - 10.004).abs() < 1e-9);
     }
 

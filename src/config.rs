@@ -108,6 +108,12 @@ pub struct Setting {
 }
 
 impl Setting {
+    /// Its value is not to be shown.
+    const fn secret(mut self) -> Self {
+        self.is_secret = true;
+        self
+    }
+
     /// The environment variable.
     pub fn variable(&self) -> String {
         format!("{PREFIX}{}", self.flag.to_ascii_uppercase().replace('-', "_"))
@@ -124,16 +130,6 @@ const fn setting(
     set: Set,
 ) -> Setting {
     Setting { flag, value, default, help, is_secret: false, set }
-}
-
-const fn secret(
-    flag: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-    set: Set,
-) -> Setting {
-    Setting { flag, value, default, help, is_secret: true, set }
 }
 
 /// What `DATABASE_URL` is where nothing is said.
@@ -193,13 +189,14 @@ pub static SETTINGS: &[Setting] = &[
     setting("drain", "TIME", "5s", "time for a closing connection, and for all at shutdown", |config, text| {
         put(&mut config.drain, duration(text))
     }),
-    secret(
+    setting(
         "database",
         "URL",
         DEFAULT_DATABASE,
         "where things are kept: sqlite:PATH, sqlite::memory:, https://…, or none",
         |config, text| put(&mut config.database, Ok(Secret(if text == "none" { "" } else { text }.into()))),
-    ),
+    )
+    .secret(),
     setting("migrate", "YES", "yes", "yes or no: bring the store's schema up to date at the start", |config, text| {
         put(&mut config.migrate, yes_or_no(text))
     }),
@@ -219,12 +216,14 @@ pub static SETTINGS: &[Setting] = &[
     setting("store-queue", "N", "4096", "requests that may wait for the store", |config, text| {
         put(&mut config.store_queue, number(text).and_then(at_least_one))
     }),
-    secret("api-key", "KEY", "", "what the event dialect and the database API ask for", |config, text| {
+    setting("api-key", "KEY", "", "what the event dialect and the database API ask for", |config, text| {
         put(&mut config.api_key, key(text))
-    }),
-    secret("upstream-key", "KEY", "", "what is shown to a store that is another server", |config, text| {
+    })
+    .secret(),
+    setting("upstream-key", "KEY", "", "what is shown to a store that is another server", |config, text| {
         put(&mut config.upstream_key, key(text))
-    }),
+    })
+    .secret(),
     setting("max-rooms", "N", "100000", "rooms at once", |config, text| {
         put(&mut config.max_rooms, number(text).and_then(at_least_one))
     }),

@@ -9,7 +9,7 @@ mod echo;
 mod event;
 mod fields;
 mod frame;
-mod refusal;
+pub mod refusal;
 
 use http::StatusCode;
 

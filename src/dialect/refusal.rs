@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use crate::hub::Refusal;
 
-/// The code, one word for programs.
-pub(super) fn code(refusal: &Refusal) -> &'static str {
+/// The code, one word for programs and counters.
+pub fn code(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Malformed(_) => "bad_request",
         Refusal::UnknownRequest(_) => "unknown_event",

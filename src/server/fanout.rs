@@ -1,7 +1,9 @@
 //! From effects to bytes. What one slot is told is encoded and owed to it at once; what a room is told is noted as
 //! news, encoded once for each dialect that has a recipient, and handed over when the members are flushed.
 
-use crate::dialect::{DIALECTS, Dialect, DialectKey};
+use std::collections::BTreeMap;
+
+use crate::dialect::{DIALECTS, Dialect, DialectKey, refusal};
 use crate::hub::{Audience, Effect, Event, Hub, Reply, RoomKey, Tag};
 use crate::id::SlotKey;
 use crate::net::outbox::Shared;
@@ -36,8 +38,8 @@ pub(super) struct Fanout {
     pub(super) spent: usize,
     /// How often somebody was handed an event of a room so far.
     pub(super) deliveries: u64,
-    /// How many requests have been refused so far.
-    pub(super) refusals: u64,
+    /// How many requests have been refused so far, by the code of the refusal.
+    pub(super) refusals: BTreeMap<&'static str, u64>,
 }
 
 impl Fanout {
@@ -46,7 +48,9 @@ impl Fanout {
         let mut rest = Rest::default();
         let mut effects = std::mem::take(&mut self.effects);
         for effect in effects.drain(..) {
-            self.refusals += u64::from(matches!(effect, Effect::Reply { reply: Reply::Refused(_), .. }));
+            if let Effect::Reply { reply: Reply::Refused(refused), .. } = &effect {
+                *self.refusals.entry(refusal::code(refused)).or_default() += 1;
+            }
             match effect {
                 Effect::Reply { to, reply, tag } if slots.dialect(to).is_none() => rest.answers.push((to, reply, tag)),
                 Effect::Reply { to, reply, tag } => {

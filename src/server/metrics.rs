@@ -1,5 +1,6 @@
 //! What probes and Prometheus are told. Counting costs the loop an addition; the text is made when somebody asks.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use http::StatusCode;
@@ -49,7 +50,7 @@ impl Server {
             rooms: self.hub.room_count(),
             messages: self.hub.message_count(),
             deliveries: self.fanout.deliveries,
-            refusals: self.fanout.refusals,
+            refusals: self.fanout.refusals.clone(),
             closed: self.journal.counts().collect(),
             store: self.inbox.stats(),
             calls: self.inbox.calls(),
@@ -66,7 +67,7 @@ struct Snapshot {
     rooms: usize,
     messages: [u64; 2],
     deliveries: u64,
-    refusals: u64,
+    refusals: BTreeMap<&'static str, u64>,
     closed: Vec<(CloseReason, u64)>,
     store: Option<Stats>,
     calls: Vec<CallStats>,
@@ -91,7 +92,12 @@ impl Collector for Snapshot {
             Ok(())
         })?;
         counter(encoder, "deliveries", "times that somebody was handed news of a room", self.deliveries)?;
-        counter(encoder, "refusals", "requests that were refused", self.refusals)?;
+        family(encoder, "refusals", "requests that were refused, by code", MetricType::Counter, |mut metric| {
+            for (&code, &count) in &self.refusals {
+                ConstCounter::new(count).encode(metric.encode_family(&[("code", code)])?)?;
+            }
+            Ok(())
+        })?;
         family(encoder, "closed", "connections that have ended, by reason", MetricType::Counter, |mut metric| {
             for &(reason, count) in &self.closed {
                 ConstCounter::new(count).encode(metric.encode_family(&[("reason", reason.word())])?)?;

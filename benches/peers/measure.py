@@ -21,7 +21,7 @@ SERVER_CORE, GENERATOR_CORE = "0", "1"
 PEERS = {
     "bare": f"{TOOLS}/bare/release/peer-bare PORT batched quiet",
     "bare-plain": f"{TOOLS}/bare/release/peer-bare PORT plain quiet",
-    "roomcast": "target/release/roomcast serve --listen 127.0.0.1:PORT --rate 0 --log warn",
+    "roomcast": "target/release/roomcast serve --listen 127.0.0.1:PORT --rate 0 --log warn --database sqlite::memory:",
     "bun": f"{TOOLS}/node_modules/bun/bin/bun.exe benches/peers/bun.js PORT quiet",
     "tokio": f"{TOOLS}/tokio/release/peer-tokio PORT quiet",
     "gorilla": f"{TOOLS}/gorilla PORT quiet",

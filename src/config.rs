@@ -69,6 +69,8 @@ pub struct Config {
     pub max_rooms: usize,
     /// How many rooms a session may be in.
     pub max_rooms_joined: usize,
+    /// How many durable rooms a user may have made.
+    pub max_rooms_owned: usize,
     /// What is logged.
     pub log: LevelFilter,
 }
@@ -197,9 +199,13 @@ pub static SETTINGS: &[Setting] = &[
         |config, text| put(&mut config.database, Ok(Secret(if text == "none" { "" } else { text }.into()))),
     )
     .secret(),
-    setting("migrate", "YES", "yes", "yes or no: bring the store's schema up to date at the start", |config, text| {
-        put(&mut config.migrate, yes_or_no(text))
-    }),
+    setting(
+        "migrate",
+        "YES",
+        "yes",
+        "bring the store's schema up to date at the start; --no-migrate is --migrate no",
+        |config, text| put(&mut config.migrate, yes_or_no(text)),
+    ),
     setting(
         "durability",
         "LEVEL",
@@ -229,6 +235,9 @@ pub static SETTINGS: &[Setting] = &[
     }),
     setting("max-rooms-joined", "N", "100", "rooms that a session may be in", |config, text| {
         put(&mut config.max_rooms_joined, number(text).and_then(at_least_one))
+    }),
+    setting("max-rooms-owned", "N", "1000", "durable rooms that a user may have made", |config, text| {
+        put(&mut config.max_rooms_owned, number(text).and_then(at_least_one))
     }),
     setting("log", "LEVEL", "info", "off, error, warn, info, debug or trace", |config, text| {
         let level = text.parse().map_err(|_| "must be off, error, warn, info, debug or trace".into());
@@ -356,6 +365,7 @@ impl Config {
             upstream_key: Secret::default(),
             max_rooms: 0,
             max_rooms_joined: 0,
+            max_rooms_owned: 0,
             log: LevelFilter::Info,
         }
     }

@@ -220,3 +220,41 @@ fn any_number_of_headers_may_be_allowed() {
     let server = Server::start(&["--max-headers", &usize::MAX.to_string()]);
     assert!(server.get("/health", &["a: b"]).contains("200 OK"));
 }
+
+/// Answers to requests that came one behind the other were all made at once, however few of them the client read.
+#[test]
+fn answers_that_nobody_reads_are_not_piled_up() {
+    const TIMES: usize = 30_000;
+    let server = Server::unlimited(&[]);
+    let mut stream = server.raw();
+    let mut writer = stream.try_clone().unwrap();
+    let base = server.resident_bytes();
+    let requests = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(TIMES);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            writer.write_all(&requests).unwrap();
+            writer.shutdown(std::net::Shutdown::Write).unwrap();
+        });
+        // Nothing more can be written, nothing more is read, and nobody spins.
+        wait_until("the server to wait for its reader", || server.is_asleep());
+        let cpu = server.cpu_time();
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(server.cpu_time() - cpu <= Duration::from_millis(30), "the server spins");
+        let grown = server.resident_bytes().saturating_sub(base);
+        assert!(grown <= 4 << 20, "{grown} bytes are owed to one connection");
+        let answers = common::read_to_end(&mut stream);
+        assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), TIMES);
+    });
+}
+
+/// Requests over HTTP counted against nothing, so that one connection could keep the loop to itself.
+#[test]
+fn http_requests_are_counted_too() {
+    let server = Server::start(&["--rate", "1000", "--burst", "10"]);
+    let started = Instant::now();
+    let mut requests = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n".repeat(500);
+    requests.extend(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let answers = server.exchange(requests);
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 501);
+    assert!(started.elapsed() >= Duration::from_millis(450), "{:?}", started.elapsed());
+}

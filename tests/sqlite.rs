@@ -157,7 +157,7 @@ fn a_rule_of_another_program_refuses_one_job_and_not_its_neighbours() {
     let jobs = ["one", "TWO", "three"].map(|text| s.draft(RoomId::LOBBY, guest(1), text, Some(text)));
     let outcomes = s.all(&jobs);
     assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
-    assert_eq!(outcomes[1], Err(unavailable("the database refused it")));
+    assert_eq!(outcomes[1], Err(Fault::Unsupported("the database refused it".into())));
     assert_eq!(s.texts(RoomId::LOBBY), ["one", "three"]);
     // Nothing is left of it: its mark is free.
     other.execute_batch("DROP TRIGGER no_shouting").unwrap();

@@ -78,8 +78,13 @@ fn open_rooms_have_names_of_their_own() {
         let (ada, bob) = (s.user("ada"), s.user("bob"));
         let tea = s.room("tea", ada.id);
         assert_eq!((tea.id, tea.owner, tea.is_private), (RoomId(2), Some(ada.id), false));
-        let new =
-            |name: &str, owner: Reference| Job::CreateRoom { name: name.into(), owner, participants: None, at: at(0) };
+        let new = |name: &str, owner: Reference| Job::CreateRoom {
+            name: name.into(),
+            owner,
+            participants: None,
+            most: 100,
+            at: at(0),
+        };
         for taken in ["tea", "lobby"] {
             assert_eq!(s.refused(new(taken, bob.id.into())), Fault::NameTaken);
         }
@@ -119,6 +124,7 @@ fn a_private_room_is_there_for_its_participants_alone() {
             name: "lobby".into(),
             owner: ada.id.into(),
             participants: Some(participants.to_vec()),
+            most: 100,
             at: at(1),
         };
         assert_eq!(s.refused(private(&[bob.id.into(), NOBODY])), Fault::NoSuchUser);
@@ -368,6 +374,7 @@ fn a_batch_is_done_in_its_order_and_a_refusal_disturbs_nobody() {
                 name: "club".into(),
                 owner: UserId(1).into(),
                 participants: Some(vec![NOBODY]),
+                most: 100,
                 at: at(0),
             },
             s.draft(RoomId::LOBBY, by(UserId(1)), "second", None),

@@ -168,6 +168,9 @@ fn what_the_api_can_not_do_is_said() {
     guest.ask(r#"{"action":"join","room":"tea"}"#, r#"{"action":"join","room":"tea"}"#);
     guest.send(r#"{"action":"room_message","message":"x"}"#);
     assert!(guest.receive().contains("the upstream store has no guests"));
+    // That is no outage.
+    assert!(front.get("/ready", &[]).starts_with("HTTP/1.1 200 "));
+    assert!(!front.log().contains("the store is down"), "{}", front.log());
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn read_flags(mut arguments: lexopt::Parser, command: &str) -> Result<Option<BTr
     while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
         match argument {
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
+            lexopt::Arg::Long("no-migrate") => drop(flags.insert("migrate".into(), "no".into())),
             lexopt::Arg::Long(name) if by_flag(name).is_some() => {
                 let name = name.to_owned();
                 let value = arguments.value().map_err(|error| error.to_string())?;

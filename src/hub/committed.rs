@@ -39,8 +39,11 @@ pub(super) enum Purpose {
 
 impl Hub {
     /// Whether taking this outcome may change who is in which room.
-    pub fn moves_members(outcome: &Outcome) -> bool {
-        matches!(outcome, Ok(Done::User(_) | Done::Room(_) | Done::RoomDeleted(_)))
+    pub fn moves_members(&self, ticket: Ticket, outcome: &Outcome) -> bool {
+        match (outcome, self.pending.get(&ticket).map(|pending| &pending.purpose)) {
+            (Ok(Done::User(_)), Some(purpose)) => matches!(purpose, Purpose::BeUser | Purpose::DeleteUser),
+            (outcome, _) => matches!(outcome, Ok(Done::Room(_) | Done::RoomDeleted(_))),
+        }
     }
 
     /// Takes the outcome of a job: answers whoever asked for it, if they are still there, and tells those whom it
@@ -124,7 +127,10 @@ impl Hub {
     fn refusal(&self, asker: Option<SlotKey>, purpose: &Purpose, fault: Fault) -> Refusal {
         let is_program = asker.and_then(|slot| self.session(slot)).is_some_and(|session| session.is_program());
         match (fault, purpose) {
-            (Fault::Unavailable(sentence), _) => Refusal::Unavailable(sentence),
+            (Fault::Unavailable(sentence) | Fault::Unsupported(sentence), _) => Refusal::Unavailable(sentence),
+            (Fault::TooMany, _) => {
+                Refusal::TooMany(format!("nobody may have more than {} rooms", self.limits.max_rooms_owned))
+            }
             (Fault::NoSuchUser, _) => Refusal::NotFound("there is no such user"),
             (Fault::NameTaken, Purpose::CreateRoom | Purpose::RenameRoom) => {
                 Refusal::NameTaken("there is an open room of that name")

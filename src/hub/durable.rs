@@ -50,6 +50,7 @@ impl Hub {
         let job = match command {
             Command::SayToRoom { text, client_id } => return self.say_to_room(slot, text, client_id, effects),
             Command::CreateUser { name } => {
+                check_name(name.as_str())?;
                 let job = Job::CreateUser { name: name.as_str().into(), at };
                 return Ok(self.submit(slot, job, Purpose::BeUser));
             }
@@ -75,13 +76,15 @@ impl Hub {
         let (at, by) = (UNSET, actor.by());
         let (job, purpose) = match command {
             Command::RenameUser { name } => {
+                check_name(name.as_str())?;
                 (Job::RenameUser { user: actor.user()?, name: name.as_str().into() }, Purpose::RenameUser)
             }
             Command::DeleteUser => (Job::DeleteUser { user: actor.user()?, at }, Purpose::DeleteUser),
             Command::CreateRoom { name, participants } => {
                 self.check_new_room(name.as_str(), participants.is_some())?;
                 let (name, owner) = (name.as_str().into(), actor.user()?);
-                (Job::CreateRoom { name, owner, participants, at }, Purpose::CreateRoom)
+                let most = self.limits.max_rooms_owned;
+                (Job::CreateRoom { name, owner, participants, most, at }, Purpose::CreateRoom)
             }
             Command::RenameRoom { room, name } => {
                 self.check_not_lobby(room)?;
@@ -161,7 +164,9 @@ impl Hub {
 
     /// An open room's name is nobody else's, not even an ephemeral room's.
     fn check_new_room(&self, name: &str, is_private: bool) -> Result<(), Refusal> {
-        if self.rooms.len() >= self.limits.max_rooms {
+        // Those that are being made count already.
+        let made = self.pending.values().filter(|pending| matches!(pending.purpose, Purpose::CreateRoom)).count();
+        if self.rooms.len() + made >= self.limits.max_rooms {
             return Err(Refusal::TooMany(format!("this server has no more than {} rooms", self.limits.max_rooms)));
         }
         let is_taken = !is_private && self.rooms.find(name).is_some();
@@ -245,4 +250,13 @@ impl Hub {
         let draft = Draft { room, author, text: text.as_str().into(), client_id, at: UNSET };
         self.submit(slot, Job::Append(draft), Purpose::Say { from, text: text.into_shared(), by_name })
     }
+}
+
+/// Nobody may be called what others are called who have no name.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    let is_guest = name.strip_prefix("guest-").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if is_guest || name == "deleted user" {
+        return Err(Refusal::NameTaken("that name is kept for those who have none"));
+    }
+    Ok(())
 }

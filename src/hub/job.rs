@@ -48,6 +48,8 @@ pub enum Job {
         owner: Reference,
         /// Of a private room: who takes part besides the owner.
         participants: Option<Vec<Reference>>,
+        /// How many rooms the owner may have, this one among them; beyond it is [`Fault::TooMany`].
+        most: usize,
         /// Since when.
         at: Timestamp,
     },
@@ -121,7 +123,7 @@ impl Job {
             Self::CreateUser { at, .. }
             | Self::DeleteUser { at, .. }
             | Self::CreateRoom { at, .. }
-            | Self::Confirm { at, .. } => *at = now,
+            | Self::Confirm { at, .. } => *at = clock.next(now),
             Self::FindUser { .. }
             | Self::ListUsers
             | Self::RenameUser { .. }
@@ -313,6 +315,10 @@ pub struct Reader {
 pub enum Fault {
     /// It can't for now, or not at all: one sentence for the client, without secrets, paths or SQL.
     Unavailable(String),
+    /// The store works, and has no way to do that: one sentence for the client.
+    Unsupported(String),
+    /// They have as many as anybody may have.
+    TooMany,
     /// There is no such user.
     NoSuchUser,
     /// There is no such room for the one who asks.

@@ -46,6 +46,8 @@ pub struct Limits {
     pub max_rooms: usize,
     /// Rooms that a session may be in.
     pub max_rooms_joined: usize,
+    /// Durable rooms that a user may have made, open and private ones.
+    pub max_rooms_owned: usize,
 }
 
 /// All users, sessions and rooms of this process.

@@ -3,7 +3,7 @@ use crate::id::{MessageId, RoomId, Uuid};
 use job::{Appended, Author, Done, Draft, Fault, UserRecord};
 
 /// Few, so that they are met.
-const LIMITS: Limits = Limits { max_rooms: 5, max_rooms_joined: 2 };
+const LIMITS: Limits = Limits { max_rooms: 5, max_rooms_joined: 2, max_rooms_owned: 100 };
 
 fn slot(index: usize) -> SlotKey {
     SlotKey::new(index)

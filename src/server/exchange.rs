@@ -55,19 +55,40 @@ impl Server {
 
     /// Returns how much is left, which is not HTTP.
     fn read_requests(&mut self, key: SlotKey, mut input: &[u8]) -> usize {
+        let mut requests = 0;
         while !input.is_empty() {
             let Some(Stage::Http(http)) = self.slots.get(key).map(|slot| &mut slot.stage) else { break };
-            let taken = match http.exchange.as_deref().map(|exchange| &exchange.state) {
-                None => self.read_head(key, input),
-                Some(State::Body(_)) => self.read_body(key, input),
+            let is_in_body = match http.exchange.as_deref().map(|exchange| &exchange.state) {
+                None => false,
+                Some(State::Body(_)) => true,
                 Some(State::Asked { .. } | State::Next(_)) => {
                     http.unread = input.to_vec();
                     return 0;
                 }
             };
+            let taken = if is_in_body {
+                self.read_body(key, input)
+            } else if self.has_had_its_share(key, requests) {
+                self.keep_for_later(key, input);
+                return 0;
+            } else {
+                requests += 1;
+                self.read_head(key, input)
+            };
             input = &input[taken..];
         }
         input.len()
+    }
+
+    /// The connection has had its share of the turn, has spent its allowance, or is owed too much.
+    fn keep_for_later(&mut self, key: SlotKey, input: &[u8]) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let Stage::Http(http) = &mut slot.stage else { return };
+        http.unread = input.to_vec();
+        slot.has_backlog = true;
+        if let Some(rate) = self.rate.filter(|&rate| slot.allowance.is_exhausted(rate, self.now)) {
+            self.pause(key, rate);
+        }
     }
 
     /// Reads a head, or a part of one, and sees to the request. Returns how many bytes it took.
@@ -76,6 +97,7 @@ impl Server {
         match http.head.receive(input, self.head_limits) {
             Ok(None) => input.len(),
             Ok(Some((request, taken))) => {
+                self.count_frame(key);
                 self.take_request(key, request);
                 taken
             }
@@ -233,12 +255,8 @@ impl Server {
         self.after_answer(key, keep_alive);
     }
 
-    /// An answer may be longer than what anybody else may be owed: it was asked for.
     fn owe_answer(&mut self, key: SlotKey, wire: Vec<u8>) {
-        if let Some(slot) = self.slots.get(key) {
-            slot.extra += wire.len();
-        }
-        self.owe(key, wire);
+        self.slots.owe_answer(key, wire.into());
     }
 
     /// The request is answered: the next one is read, or the connection ends.

@@ -14,6 +14,9 @@ use super::slot::Slots;
 /// After a burst no more room than this is kept for encoding.
 const KEPT_WIRE_BYTES: usize = 512 * 1024;
 
+/// A reply of more bytes does not count as owed to a slow reader: it was asked for, and the next one has to wait.
+const LONG_REPLY_BYTES: usize = 16 * 1024;
+
 /// What handing a reference to an outbox costs.
 const REFERENCE_BYTES: usize = size_of::<Shared>();
 
@@ -54,10 +57,12 @@ impl Fanout {
             match effect {
                 Effect::Reply { to, reply, tag } if slots.dialect(to).is_none() => rest.answers.push((to, reply, tag)),
                 Effect::Reply { to, reply, tag } => {
-                    self.tell_one(to, |dialect, wire| dialect.reply(&reply, tag.as_deref(), wire), hub, slots);
+                    let bytes = self.encode_for(to, |dialect, wire| dialect.reply(&reply, tag.as_deref(), wire), slots);
+                    self.reply(to, bytes, hub, slots);
                 }
                 Effect::Tell { audience: Audience::Session(to), event } => {
-                    self.tell_one(to, |dialect, wire| dialect.event(&event, wire), hub, slots);
+                    let bytes = self.encode_for(to, |dialect, wire| dialect.event(&event, wire), slots);
+                    bytes.into_iter().for_each(|bytes| self.owe(to, bytes, hub, slots));
                 }
                 Effect::Tell { audience: Audience::Room { room, except }, event } => {
                     self.tell_room(room, except, event, hub, slots);
@@ -77,10 +82,26 @@ impl Fanout {
         slots.owe(to, bytes);
     }
 
-    fn tell_one(&mut self, to: SlotKey, encode: impl FnOnce(&dyn Dialect, &mut Vec<u8>), hub: &Hub, slots: &mut Slots) {
-        let Some(dialect) = slots.dialect(to) else { return };
-        let bytes = share(&mut self.wire, |wire| encode(dialect.dialect(), wire));
-        self.owe(to, bytes, hub, slots);
+    fn encode_for(
+        &mut self,
+        to: SlotKey,
+        encode: impl FnOnce(&dyn Dialect, &mut Vec<u8>),
+        slots: &Slots,
+    ) -> Option<Shared> {
+        let dialect = slots.dialect(to)?;
+        Some(share(&mut self.wire, |wire| encode(dialect.dialect(), wire)))
+    }
+
+    fn reply(&mut self, to: SlotKey, bytes: Option<Shared>, hub: &Hub, slots: &mut Slots) {
+        match bytes {
+            Some(long) if long.len() > LONG_REPLY_BYTES => {
+                self.catch_up(to, hub, slots);
+                self.spent += long.len();
+                slots.owe_answer(to, long);
+            }
+            Some(bytes) => self.owe(to, bytes, hub, slots),
+            None => {}
+        }
     }
 
     fn tell_room(&mut self, room: RoomKey, except: Option<SlotKey>, event: Event, hub: &Hub, slots: &mut Slots) {

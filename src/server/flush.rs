@@ -41,6 +41,11 @@ impl Server {
         if slot.socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
             return self.lose(key, Some(CloseReason::Peer));
         }
+        if slot.awaits_flush && slot.outbox.weight() <= self.config.outbox {
+            slot.awaits_flush = false;
+            self.slots.queue(key);
+        }
+        let Some(slot) = self.slots.get(key) else { return };
         match &mut slot.stage {
             // What counts is what is left when the socket has taken all it could: a large batch is no offence.
             Stage::Http(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox + slot.extra => {

@@ -55,8 +55,10 @@ const READ_SHARE_BYTES: usize = 64 * 1024;
 const READ_SHARE_FRAMES: usize = 64;
 /// How many shares a session may have in one turn, all others having had theirs.
 const SHARES_PER_TURN: usize = 4;
+/// Times in the store that lie farther ahead are somebody's mistake.
+const FARTHEST_AHEAD: Duration = Duration::from_secs(24 * 3_600);
 /// At the end of all, what is stored is tidied up.
-const STORE_CLOSES_WITHIN: Duration = Duration::from_secs(1);
+const STORE_CLOSES_WITHIN: Duration = Duration::from_millis(200);
 /// Pings answered one by one in a share; of further ones only the last (RFC 6455 section 5.5.3 allows that).
 const PONGS_PER_SHARE: usize = 16;
 
@@ -134,11 +136,15 @@ impl Server {
             .map_err(|error| ServerError::Listen { address, error })?;
         let signals = Signals::register(poll.registry(), SIGNALS).map_err(ServerError::system("catch signals"))?;
         let (store, rooms, last) = match opened {
-            Some(Opened { store, rooms, last, .. }) => (Some(store), rooms, last),
+            Some(Opened { store, rooms, last, .. }) => (Some(store), rooms, believable(last)),
             None => (None, Vec::new(), Timestamp::default()),
         };
         let inbox = Inbox::start(store, &config, &poll, INBOX)?;
-        let limits = hub::Limits { max_rooms: config.max_rooms, max_rooms_joined: config.max_rooms_joined };
+        let limits = hub::Limits {
+            max_rooms: config.max_rooms,
+            max_rooms_joined: config.max_rooms_joined,
+            max_rooms_owned: config.max_rooms_owned,
+        };
         let mut hub = Hub::new(limits, nonce, last);
         hub.load(&rooms);
         Ok(Self {
@@ -179,7 +185,8 @@ impl Server {
         loop {
             self.turn().map_err(ServerError::system("wait for events"))?;
             if let Some(ended) = self.ended {
-                self.inbox.finish(self.now + STORE_CLOSES_WITHIN);
+                let within = self.now + STORE_CLOSES_WITHIN;
+                self.inbox.finish(self.drain_until.map_or(within, |until| until.max(within)));
                 log::info!("stopped: {}", self.journal.summary());
                 return Ok(ended);
             }
@@ -254,7 +261,7 @@ impl Server {
     /// Tells what the store has done: now it is there for good.
     fn take_outcomes(&mut self) {
         for (ticket, outcome) in self.inbox.drain(self.now) {
-            if Hub::moves_members(&outcome) {
+            if self.hub.moves_members(ticket, &outcome) {
                 self.fanout.settle(&self.hub, &mut self.slots);
             }
             self.hub.committed(ticket, outcome, &mut self.fanout.effects);
@@ -444,4 +451,14 @@ impl Server {
         };
         self.deadlines.arm(key, due as usize, self.now + after);
     }
+}
+
+/// The time of the newest message, unless it lies so far ahead that it can't be a clock that was set back.
+fn believable(last: Timestamp) -> Timestamp {
+    let ahead = Timestamp::from(SystemTime::now() + FARTHEST_AHEAD);
+    if last <= ahead {
+        return last;
+    }
+    log::warn!("a message in the store is of {last}: that is in the future, and later ones get the time of today");
+    Timestamp::default()
 }

@@ -118,11 +118,10 @@ impl Server {
         let mut pongs = Pongs::default();
         let mut has_backlog = false;
         for frames in 0.. {
-            let Some(slot) = self.slots.get(key).filter(|slot| slot.dialect().is_some()) else { break };
-            let is_spent = self.rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, self.now));
-            // Whoever asks for more than its outbox holds has to wait until that has gone out.
-            let is_full = slot.outbox.weight() > self.config.outbox;
-            if frames == READ_SHARE_FRAMES || is_spent || is_full || self.hub.must_wait(key) {
+            if self.slots.dialect(key).is_none() {
+                break;
+            }
+            if self.has_had_its_share(key, frames) {
                 has_backlog = !input.is_empty();
                 break;
             }
@@ -142,8 +141,17 @@ impl Server {
         input.len()
     }
 
-    /// A frame came: it counts against the allowance, whatever it is, and shows that the other side lives.
-    fn count_frame(&mut self, key: SlotKey) {
+    /// Whether nothing more is taken from the connection in this turn, or for a while, after `taken` frames or requests.
+    pub(super) fn has_had_its_share(&mut self, key: SlotKey, taken: usize) -> bool {
+        let Some(slot) = self.slots.get(key) else { return true };
+        let is_spent = self.rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, self.now));
+        // Whoever asks for more than its outbox holds has to wait until that has gone out.
+        slot.awaits_flush = slot.outbox.weight() > self.config.outbox;
+        taken == READ_SHARE_FRAMES || is_spent || slot.awaits_flush || self.hub.must_wait(key)
+    }
+
+    /// A frame or a request came: it counts against the allowance, whatever it is, and shows that the other side lives.
+    pub(super) fn count_frame(&mut self, key: SlotKey) {
         let (now, rate) = (self.now, self.rate);
         let Some(slot) = self.slots.get(key) else { return };
         if let Some(rate) = rate {

@@ -80,6 +80,8 @@ pub(super) struct Slot {
     pub(super) is_throttled: bool,
     /// It has asked for so much that nothing is read until the store has answered.
     pub(super) awaits_store: bool,
+    /// It is owed so much that nothing is read until that has gone out.
+    pub(super) awaits_flush: bool,
     /// The server is going down: nothing more is read from it.
     is_held: bool,
     /// What may be owed to it beyond the limit of all, because it has asked for a long answer.
@@ -105,6 +107,7 @@ impl Slot {
             has_backlog: false,
             is_throttled: false,
             awaits_store: false,
+            awaits_flush: false,
             is_held: false,
             extra: 0,
             awaits_pong: false,
@@ -142,7 +145,7 @@ impl Slot {
     }
 
     fn must_wait(&self) -> bool {
-        self.is_throttled || self.awaits_store || self.is_held
+        self.is_throttled || self.awaits_store || self.awaits_flush || self.is_held
     }
 
     fn wants_turn(&self) -> bool {
@@ -212,6 +215,16 @@ impl Slots {
         if slot.is_live() {
             slot.outbox.push(bytes);
             self.touch(key);
+        }
+    }
+
+    /// Adds an answer, which may be longer than what anybody else may be owed: it was asked for.
+    pub(super) fn owe_answer(&mut self, key: SlotKey, bytes: Shared) {
+        if let Some(slot) = self.slab.get_mut(key.index())
+            && slot.is_live()
+        {
+            slot.extra += bytes.len();
+            self.owe(key, bytes);
         }
     }
 
@@ -298,6 +311,7 @@ impl Slots {
         slot.has_backlog = false;
         slot.is_throttled = false;
         slot.awaits_store = false;
+        slot.awaits_flush = false;
         slot.is_held = false;
         // What is still to come is thrown away as it arrives, including what has arrived already.
         slot.readable = true;

@@ -174,7 +174,7 @@ fn alone(db: &Connection, job: &Job) -> rusqlite::Result<Outcome> {
     let outcome = match plainly(db, job) {
         Err(error) if Trouble::of(&error).remedy == Remedy::OneByOne => {
             run(db, "ROLLBACK TO job")?;
-            Err(unavailable(&Trouble::of(&error)))
+            Err(Fault::Unsupported(Trouble::of(&error).sentence.into()))
         }
         outcome => outcome?,
     };
@@ -208,8 +208,8 @@ fn carry_out(db: &Connection, job: &Job) -> Result<Done, Halt> {
         Job::ListUsers => people::list(db).map(Done::Users),
         Job::RenameUser { user, name } => people::rename(db, *user, name).map(Done::User),
         Job::DeleteUser { user, at } => people::delete(db, *user, *at).map(Done::User),
-        Job::CreateRoom { name, owner, participants, at } => {
-            rooms::create(db, name, *owner, participants.as_deref(), *at).map(Done::Room)
+        Job::CreateRoom { name, owner, participants, most, at } => {
+            rooms::create(db, name, *owner, participants.as_deref(), *most, *at).map(Done::Room)
         }
         Job::FindRoom { room, reader } => rooms::find_for(db, *room, *reader).map(Done::Room),
         Job::RenameRoom { room, name, by } => rooms::rename(db, *room, name, *by).map(Done::Room),

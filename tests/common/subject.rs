@@ -99,13 +99,13 @@ impl Subject {
 
     pub fn room(&mut self, name: &str, owner: UserId) -> RoomRecord {
         let at = self.now();
-        room(self.one(Job::CreateRoom { name: name.into(), owner: owner.into(), participants: None, at }))
+        room(self.one(Job::CreateRoom { name: name.into(), owner: owner.into(), participants: None, most: 100, at }))
     }
 
     pub fn private(&mut self, name: &str, owner: UserId, others: &[UserId]) -> RoomRecord {
         let participants = Some(others.iter().map(|&id| id.into()).collect());
         let at = self.now();
-        room(self.one(Job::CreateRoom { name: name.into(), owner: owner.into(), participants, at }))
+        room(self.one(Job::CreateRoom { name: name.into(), owner: owner.into(), participants, most: 100, at }))
     }
 
     pub fn draft(&mut self, room: impl Into<Reference>, author: Author, text: &str, client_id: Option<&str>) -> Job {

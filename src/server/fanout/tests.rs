@@ -16,7 +16,7 @@ use crate::proto::websocket::Inlet;
 use crate::server::slot::{Slot, Stage};
 use crate::timestamp::Timestamp;
 
-const LIMITS: Limits = Limits { max_rooms: 100, max_rooms_joined: 10 };
+const LIMITS: Limits = Limits { max_rooms: 100, max_rooms_joined: 10, max_rooms_owned: 100 };
 const SLOTS: usize = 6;
 const ROOMS: [&str; 3] = ["a", "b", "c"];
 

@@ -122,7 +122,7 @@ impl Errand<'_> {
 
 /// The API has nothing of that kind.
 pub(super) fn lacks(what: &str) -> Fault {
-    Fault::Unavailable(format!("the upstream store has no {what}"))
+    Fault::Unsupported(format!("the upstream store has no {what}"))
 }
 
 /// The answer is not what the API promises.
@@ -136,10 +136,13 @@ fn fault(answer: &Answer, missing: Fault) -> Fault {
         404 => return missing,
         409 => return Fault::NameTaken,
         401 | 403 => "the upstream store refuses this server's key".into(),
-        405 | 501 => "the upstream store can't do that".into(),
+        405 | 501 => return Fault::Unsupported("the upstream store can't do that".into()),
         429 => "the upstream store is asked too much".into(),
         300..=399 => "the upstream store is elsewhere: it answers with a redirect".into(),
-        400..=499 => format!("the upstream store does not take that: it answered with {}", answer.status),
+        400..=499 => {
+            let sentence = format!("the upstream store does not take that: it answered with {}", answer.status);
+            return Fault::Unsupported(sentence);
+        }
         status => format!("the upstream store fails: it answered with {status}"),
     };
     Fault::Unavailable(sentence)

@@ -111,7 +111,7 @@ fn one(store: &mut Rest, job: Job) -> Outcome {
 
 fn unavailable(outcome: Outcome) -> String {
     match outcome {
-        Err(Fault::Unavailable(sentence)) => sentence,
+        Err(Fault::Unavailable(sentence) | Fault::Unsupported(sentence)) => sentence,
         other => panic!("not unavailable: {other:?}"),
     }
 }
@@ -318,7 +318,8 @@ fn what_the_api_can_not_do_is_refused_and_not_sent() {
     let guest = Author::Guest { uuid: crate::id::Uuid::nil(), name: "guest-1".into() };
     let by_guest = Draft { author: guest, ..say(1, 1, "x") };
     let owner = Reference::Number(1);
-    let private = Job::CreateRoom { name: "x".into(), owner, participants: Some(vec![]), at: Timestamp::default() };
+    let private =
+        Job::CreateRoom { name: "x".into(), owner, participants: Some(vec![]), most: 100, at: Timestamp::default() };
     for job in [Job::Append(with_mark), Job::Append(by_guest), private] {
         let sentence = unavailable(one(&mut store, job));
         assert!(sentence.starts_with("the upstream store has no "), "{sentence}");

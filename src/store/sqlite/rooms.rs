@@ -46,12 +46,18 @@ pub(super) fn create(
     name: &str,
     owner: Reference,
     participants: Option<&[Reference]>,
+    most: usize,
     at: Timestamp,
 ) -> Result<RoomRecord, Halt> {
     let owner = people::find(db, owner)?.id;
     // All of them before the first row is written.
     let others = participants.unwrap_or_default().iter().map(|other| Ok(people::find(db, *other)?.id));
     let others = others.collect::<Result<Vec<UserId>, Halt>>()?;
+    let owned: i64 = rows::first(db, "SELECT count(*) FROM chats WHERE owner_id = ?1", [owner.0], |row| row.get(0))?
+        .unwrap_or_default();
+    if usize::try_from(owned).is_ok_and(|owned| owned >= most) {
+        return Err(Fault::TooMany.into());
+    }
     let is_private = participants.is_some();
     if !is_private {
         check_free(db, name, None)?;

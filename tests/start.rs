@@ -207,3 +207,35 @@ fn a_start_that_waits_ends_at_a_signal() {
         assert!(began.elapsed() < Duration::from_secs(1), "it took {:?}", began.elapsed());
     }
 }
+
+/// One row of another program with an impossible time would have given its time to all later messages.
+#[test]
+fn a_time_in_the_far_future_is_not_believed() {
+    let path = database(scratch_dir().join("chat.db"));
+    let sql = "INSERT INTO messages (content, sender_id, created_date) \
+               VALUES ('x', '67e55044-10b1-426f-9247-bb680e5fe0c8', '9999-12-31T23:59:59.999999Z')";
+    Connection::open(&path).unwrap().execute(sql, []).unwrap();
+    let server = common::Server::spawn(serve(&path, &[]));
+    let (mut client, _) = server.join_in();
+    client.ask(r#"{"action":"join","room":"lobby"}"#, r#"{"action":"join","room":"lobby"}"#);
+    client.ask(
+        r#"{"action":"room_message","message":"hi"}"#,
+        r#"{"action":"room_message","room":"lobby","message":"hi"}"#,
+    );
+    let sql = "SELECT created_date FROM messages WHERE content = 'hi'";
+    let at: String = Connection::open(&path).unwrap().query_row(sql, [], |row| row.get(0)).unwrap();
+    assert!(at.as_str() < "2100", "{at}");
+    server.wait_for_log("that is in the future");
+}
+
+/// The word of the design for it.
+#[test]
+fn no_migrate_only_checks() {
+    let path = scratch_dir().join("new.db");
+    let output = serve(&path, &["--no-migrate"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(!path.exists(), "a database was made");
+    let path = database(scratch_dir().join("chat.db"));
+    let server = common::Server::spawn(serve(&path, &["--no-migrate"]));
+    assert!(server.get("/ready", &[]).starts_with("HTTP/1.1 200 "));
+}

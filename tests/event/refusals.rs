@@ -254,3 +254,41 @@ fn without_a_store_what_it_would_answer_is_unavailable() {
     let hello = r#"{"action":"room_message","message":"Hello!"}"#;
     guest.ask(hello, r#"{"action":"room_message","room":"R","message":"Hello!"}"#);
 }
+
+#[test]
+fn rooms_in_the_making_and_of_one_owner_are_limited_too() {
+    let server = Server::start(&["--max-rooms", "4", "--max-rooms-owned", "2"]);
+    let mut ann = EventClient::named(&server, "Ann", &[]);
+    for (id, name) in [(2, "tea"), (3, "milk")] {
+        let made = format!(r#"{{"roomId":{id},"roomName":"{name}"}}"#);
+        ann.ok("create_room", &format!(r#"{{"roomName":"{name}"}}"#), &made);
+        ann.receive();
+    }
+    ann.no("create_room", r#"{"roomName":"sugar"}"#, "rate_limited", "nobody may have more than 2 rooms");
+    // One place is left, and all of these ask before any is made.
+    let ask = &|name: usize| {
+        let body = format!(r#"{{"UserID":2,"Roomname":"room {name}"}}"#);
+        let head = "POST /rooms HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ";
+        server.exchange(format!("{head}{}\r\n\r\n{body}", body.len()))
+    };
+    let _bob = EventClient::named(&server, "Bob", &[]);
+    let answers: Vec<String> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..20).map(|name| scope.spawn(move || ask(name))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let made = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 201 ")).count();
+    let refused = answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 429 ")).count();
+    assert_eq!((made, refused), (1, 19), "{answers:#?}");
+}
+
+#[test]
+fn nobody_is_called_what_those_are_called_who_have_no_name() {
+    let server = Server::start(&[]);
+    let mut ann = EventClient::named(&server, "guest-house", &[]);
+    for kept in ["guest-0", "guest-67e55044", "deleted user"] {
+        let payload = format!(r#"{{"username":"{kept}"}}"#);
+        for event in ["create_user", "change_user"] {
+            ann.no(event, &payload, "already_exists", "that name is kept for those who have none");
+        }
+    }
+}

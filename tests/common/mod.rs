@@ -69,12 +69,17 @@ pub fn scratch_dir() -> PathBuf {
     path
 }
 
+/// `roomcast serve` on a free port, with these flags besides. Its store keeps nothing, if no flag says otherwise.
+pub fn serve(flags: &[&str]) -> Command {
+    let mut command = roomcast();
+    command.args(["serve", "--listen", "127.0.0.1:0", "--database", "sqlite::memory:"]).args(flags);
+    command
+}
+
 impl Server {
-    /// `roomcast serve` on a free port, with these flags besides. Its store keeps nothing, if no flag says otherwise.
+    /// A server with these flags, see [`serve`].
     pub fn start(flags: &[&str]) -> Self {
-        let mut command = roomcast();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--database", "sqlite::memory:"]).args(flags);
-        Self::spawn(command)
+        Self::spawn(serve(flags))
     }
 
     /// Without the limit of messages per second, for tests that send many.

@@ -4,14 +4,18 @@
 //! variable of `--max-message` is `ROOMCAST_MAX_MESSAGE`, and so on. Every error is one sentence that names where the
 //! value came from.
 
+mod values;
+
 use std::collections::BTreeMap;
-use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use log::LevelFilter;
 
-use crate::origin::{Origin, Origins};
+use crate::origin::Origins;
+pub use values::{Durability, Presence, Secret, Vocabulary};
+use values::{address, durability, key, origins, presence, vocabulary, yes_or_no};
+pub(crate) use values::{at_least_one, duration, number, size};
 
 /// What all variables of this program begin with.
 pub const PREFIX: &str = "ROOMCAST_";
@@ -65,6 +69,26 @@ pub struct Config {
     pub api_key: Secret,
     /// What the upstream store wants to be shown; empty for none.
     pub upstream_key: Secret,
+    /// What tokens are signed with, and checked; empty for none.
+    pub jwt_secret: Secret,
+    /// What tokens were signed with before, and may be still; empty for none.
+    pub jwt_previous_secret: Secret,
+    /// The path of the public key that tokens are checked with; empty for none.
+    pub jwt_public_key: String,
+    /// The path of the public key for tokens that were signed before; empty for none.
+    pub jwt_previous_public_key: String,
+    /// Who must have signed a token; empty for anybody who can.
+    pub jwt_issuer: String,
+    /// For whom a token must be; empty for anybody.
+    pub jwt_audience: String,
+    /// What Socket.IO clients speak on the main namespace.
+    pub socketio_vocabulary: Vocabulary,
+    /// Who is told who is here.
+    pub presence: Presence,
+    /// Socket.IO clients that come back get what they missed.
+    pub recovery: bool,
+    /// Within what time a Socket.IO client must have joined a namespace.
+    pub connect: Duration,
     /// How many rooms there may be.
     pub max_rooms: usize,
     /// How many rooms a session may be in.
@@ -73,25 +97,6 @@ pub struct Config {
     pub max_rooms_owned: usize,
     /// What is logged.
     pub log: LevelFilter,
-}
-
-/// A value that is never printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "none" } else { "(secret)" })
-    }
-}
-
-/// What a commit waits for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Durability {
-    /// Until the disk has it: it outlives a power cut.
-    Full,
-    /// Until the system has it: it outlives the process.
-    Normal,
 }
 
 /// One line of the table.
@@ -230,6 +235,54 @@ pub static SETTINGS: &[Setting] = &[
         put(&mut config.upstream_key, key(text))
     })
     .secret(),
+    setting("jwt-secret", "SECRET", "", "what tokens are signed with, at least 32 bytes", |config, text| {
+        put(&mut config.jwt_secret, Ok(Secret(text.into())))
+    })
+    .secret(),
+    setting(
+        "jwt-previous-secret",
+        "SECRET",
+        "",
+        "what tokens were signed with before, and are still taken with",
+        |config, text| put(&mut config.jwt_previous_secret, Ok(Secret(text.into()))),
+    )
+    .secret(),
+    setting(
+        "jwt-public-key",
+        "PATH",
+        "",
+        "PEM file with the public key for tokens signed elsewhere: RSA, P-256 or Ed25519",
+        |config, text| put(&mut config.jwt_public_key, Ok(text.into())),
+    ),
+    setting("jwt-previous-public-key", "PATH", "", "the same for the key in use before", |config, text| {
+        put(&mut config.jwt_previous_public_key, Ok(text.into()))
+    }),
+    setting("jwt-issuer", "NAME", "", "the issuer that tokens must name (iss)", |config, text| {
+        put(&mut config.jwt_issuer, Ok(text.into()))
+    }),
+    setting("jwt-audience", "NAME", "", "the audience that tokens must name (aud)", |config, text| {
+        put(&mut config.jwt_audience, Ok(text.into()))
+    }),
+    setting(
+        "socketio-vocabulary",
+        "WORDS",
+        "auto",
+        "events of Socket.IO's main namespace: conversation, chat, or auto for what the client speaks",
+        |config, text| put(&mut config.socketio_vocabulary, vocabulary(text)),
+    ),
+    setting(
+        "presence",
+        "WHOM",
+        "shared",
+        "who is told that a user is here: shared, who has a private room with them; all, everybody",
+        |config, text| put(&mut config.presence, presence(text)),
+    ),
+    setting("recovery", "YES", "yes", "send Socket.IO clients that come back what they missed", |config, text| {
+        put(&mut config.recovery, yes_or_no(text))
+    }),
+    setting("connect", "TIME", "45s", "time for a Socket.IO client to join a namespace", |config, text| {
+        put(&mut config.connect, duration(text))
+    }),
     setting("max-rooms", "N", "100000", "rooms at once", |config, text| {
         put(&mut config.max_rooms, number(text).and_then(at_least_one))
     }),
@@ -363,6 +416,16 @@ impl Config {
             store_queue: 0,
             api_key: Secret::default(),
             upstream_key: Secret::default(),
+            jwt_secret: Secret::default(),
+            jwt_previous_secret: Secret::default(),
+            jwt_public_key: String::new(),
+            jwt_previous_public_key: String::new(),
+            jwt_issuer: String::new(),
+            jwt_audience: String::new(),
+            socketio_vocabulary: Vocabulary::Auto,
+            presence: Presence::Shared,
+            recovery: true,
+            connect: Duration::ZERO,
             max_rooms: 0,
             max_rooms_joined: 0,
             max_rooms_owned: 0,
@@ -382,78 +445,6 @@ impl Default for Config {
         config.origins.loopback = config.listen.ip().is_loopback();
         config
     }
-}
-
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let found = text.to_socket_addrs().map_err(|_| "is not an address such as 127.0.0.1:8000".to_string())?;
-    found.into_iter().next().ok_or_else(|| "has no address".into())
-}
-
-fn origins(text: &str) -> Result<Origins, String> {
-    let mut origins = Origins::default();
-    for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
-        if item == "*" {
-            origins.any = true;
-        } else {
-            let origin = Origin::parse(item).ok_or("is not a list of origins such as https://chat.example")?;
-            origins.listed.push(origin);
-        }
-    }
-    Ok(origins)
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "yes" | "true" | "on" | "1" => Ok(true),
-        "no" | "false" | "off" | "0" => Ok(false),
-        _ => Err("must be yes or no".into()),
-    }
-}
-
-fn durability(text: &str) -> Result<Durability, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "full" => Ok(Durability::Full),
-        "normal" => Ok(Durability::Normal),
-        _ => Err("must be full or normal".into()),
-    }
-}
-
-/// A key travels in a header.
-fn key(text: &str) -> Result<Secret, String> {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic());
-    if is_plain { Ok(Secret(text.into())) } else { Err("must be printable ASCII without spaces".into()) }
-}
-
-pub(crate) fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| "is not a whole number in range".into())
-}
-
-pub(crate) fn at_least_one<T: PartialEq + From<u8>>(value: T) -> Result<T, String> {
-    if value == T::from(0) { Err("must be at least 1".into()) } else { Ok(value) }
-}
-
-pub(crate) fn size(text: &str) -> Result<usize, String> {
-    let units = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)];
-    scaled(text, &units)
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .ok_or_else(|| "is not a size such as 65536, 64KiB or 1MiB".into())
-}
-
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("", 1_000)];
-    let milliseconds = scaled(text, &units).filter(|&ms| (1..=MAX_DURATION_MS).contains(&ms));
-    milliseconds.map(Duration::from_millis).ok_or_else(|| "is not a time such as 25s, 500ms or 2m".into())
-}
-
-/// A week: far beyond what makes sense, and far from overflowing a clock.
-const MAX_DURATION_MS: u64 = 7 * 24 * 3_600_000;
-
-/// A whole number with a unit; the first unit that fits is taken.
-fn scaled(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let unit = text[digits.len()..].trim();
-    let (_, scale) = units.iter().find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
-    digits.parse::<u64>().ok()?.checked_mul(*scale)
 }
 
 #[cfg(test)]

@@ -89,7 +89,30 @@ macro_rules! displayed_as_number {
     };
 }
 
-displayed_as_number!(ConnectionId, UserId, RoomId, MessageId);
+displayed_as_number!(ConnectionId, UserId, RoomId, MessageId, ChangeId);
+
+/// Both ids of a durable room.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct RoomIds {
+    /// The small one.
+    pub id: RoomId,
+    /// The other one.
+    pub uuid: Uuid,
+}
+
+/// A change of a message after it was said (an edit, a deletion, a reaction, a confirmation), in the store. Later changes
+/// have greater ids.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct ChangeId(pub i64);
+
+/// How far somebody has heard of what is stored: all messages and all changes up to these.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// The last message.
+    pub message: MessageId,
+    /// The last change.
+    pub change: ChangeId,
+}
 
 /// How a client names a user or a room. It may name nobody.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -112,6 +135,15 @@ impl From<UserId> for Reference {
     fn from(id: UserId) -> Self {
         Self::Number(id.0)
     }
+}
+
+/// Where something is said: in a durable room, or to one user in the private room that the two have for it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// A room.
+    Room(Reference),
+    /// A user.
+    User(Reference),
 }
 
 impl From<RoomId> for Reference {

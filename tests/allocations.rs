@@ -13,7 +13,8 @@ use std::sync::mpsc;
 
 use common::{TEXT, frame, read_frame, upgrade_request};
 use roomcast::config::Config;
-use roomcast::server::Server;
+use roomcast::dialect::socketio::Namespaces;
+use roomcast::server::{Server, Sockets};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -25,7 +26,8 @@ fn fan_out_allocates_nothing_per_recipient() {
     std::thread::spawn(move || {
         let config =
             Config { listen: ([127, 0, 0, 1], 0).into(), rate: 0, max_connections: 2_000, ..Config::default() };
-        let mut server = Server::bind(config, None, 0).unwrap();
+        let sockets = Sockets { namespaces: Namespaces::new(&[]), verifier: None, echoes: false };
+        let mut server = Server::bind(config, sockets, None, 0).unwrap();
         sender.send(server.address()).unwrap();
         server.run()
     });

@@ -4,22 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 mod common;
+#[path = "common/tools.rs"]
+mod tools;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::{Server, scratch_dir};
-
-/// Something that `scripts/test` installs.
-fn tool(path: &str) -> PathBuf {
-    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
-    assert!(tool.exists(), "{} is missing: scripts/test installs it", tool.display());
-    tool
-}
+use common::Server;
+use tools::{Browser, tool};
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
@@ -53,22 +49,12 @@ fn the_browsers_own_websocket() {
     let server = Server::start(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let page = format!("http://{}/?server={}", listener.local_addr().unwrap(), server.address);
-    let mut browser = Command::new("chromium")
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"])
-        .arg(format!("--user-data-dir={}", scratch_dir().display()))
-        .arg(page)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("chromium is installed by scripts/test");
+    let browser = Browser::open(&page);
     let html = std::fs::read_to_string(script("conversation.html")).unwrap();
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(serve_page(&listener, &html)));
     let result = receiver.recv_timeout(Duration::from_secs(60));
-    browser.kill().unwrap();
-    browser.wait().unwrap();
+    drop(browser);
     assert_eq!(result.expect("a result within a minute"), "ok");
 }
 

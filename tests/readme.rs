@@ -135,6 +135,22 @@ fn the_shell_commands_run() {
 }
 
 #[test]
+fn the_commands_by_hand_run() {
+    let script = blocks("sh").into_iter().find(|block| block.starts_with("roomcast init")).unwrap();
+    let directory = Path::new(env!("CARGO_BIN_EXE_roomcast")).parent().unwrap();
+    let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
+    let mut command = Command::new("sh");
+    command.args(["-e", "-c", script]).env_clear().env("PATH", path).current_dir(scratch_dir());
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = printed.lines().skip(1).collect();
+    let starts = ["1 ", "2 ", "id ", "1 ", "2 ", "2 ", "3 ", "eyJ", "eyJ"];
+    assert_eq!(lines.len(), starts.len(), "{printed}");
+    assert!(lines.iter().zip(starts).all(|(line, start)| line.starts_with(start)), "{printed}");
+}
+
+#[test]
 fn the_table_of_settings_is_the_programs() {
     let rows: Vec<&str> = README.lines().filter(|line| line.starts_with("| `--")).collect();
     let expected: Vec<String> = roomcast::config::SETTINGS

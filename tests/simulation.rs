@@ -10,7 +10,7 @@ use roomcast::timestamp::Timestamp;
 const SEEDS: u64 = 200;
 const STEPS: usize = 400;
 const SLOTS: usize = 12;
-const LIMITS: Limits = Limits { max_rooms: 100, max_rooms_joined: 1, max_rooms_owned: 100 };
+const LIMITS: Limits = Limits { max_rooms: 100, max_rooms_joined: 1, max_rooms_owned: 100, presence_of_all: false };
 const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// What somebody hears, as the model words it.

@@ -2,13 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+#[path = "stores/attending.rs"]
+mod attending;
+#[path = "stores/changes.rs"]
+mod changes;
+#[path = "stores/chats.rs"]
+mod chats;
 #[path = "common/subject.rs"]
 mod subject;
 
 use roomcast::hub::Place;
-use roomcast::hub::job::{Author, Done, Fault, Job, Reader};
+use roomcast::hub::job::{Author, Done, Fault, Job, Reach, Reader};
 use roomcast::id::{MessageId, Reference, RoomId, UserId, Uuid};
-use subject::{Subject, appended, at, guest, room, subjects, user};
+use subject::{Subject, appended, at, confirm, guest, room, subjects, user};
 
 const NOBODY: Reference = Reference::Number(999);
 
@@ -48,7 +54,7 @@ fn a_deleted_user_leaves_what_they_said_and_nothing_else() {
         let club = s.private("club", bob.id, &[ada.id]);
         s.say(RoomId::LOBBY, by(ada.id), "I was here");
         let last = s.say(club.id, by(bob.id), "come in").message;
-        s.one(Job::Confirm { message: last, user: ada.id.into(), rooms: None, at: at(50) }).unwrap();
+        s.one(confirm(last, ada.id, at(50))).unwrap();
         assert_eq!(user(s.one(Job::DeleteUser { user: ada.id.into(), at: at(60) })), ada);
         assert_eq!(s.refused(Job::FindUser { user: Reference::Uuid(ada.uuid) }), Fault::NoSuchUser);
         assert_eq!(s.refused(Job::DeleteUser { user: ada.id.into(), at: at(60) }), Fault::NoSuchUser);
@@ -58,7 +64,8 @@ fn a_deleted_user_leaves_what_they_said_and_nothing_else() {
         let message = &messages[0];
         assert_eq!((message.user, message.sender), (Some(ada.id), ada.uuid));
         assert_eq!((message.username.as_str(), message.text.as_str()), ("deleted user", "I was here"));
-        let Ok(Done::Readers { readers, .. }) = s.one(Job::ListReaders { message: last, rooms: Some(vec![club.id]) })
+        let Ok(Done::Readers { readers, .. }) =
+            s.one(Job::ListReaders { message: last, reach: Reach::Rooms(vec![club.id]) })
         else {
             panic!()
         };
@@ -129,7 +136,10 @@ fn a_private_room_is_there_for_its_participants_alone() {
         };
         assert_eq!(s.refused(private(&[bob.id.into(), NOBODY])), Fault::NoSuchUser);
         // Named twice, the owner among them, and with a name that an open room has.
-        let club = room(s.one(private(&[Reference::Uuid(bob.uuid), bob.id.into(), ada.id.into()])));
+        let created = s.one(private(&[Reference::Uuid(bob.uuid), bob.id.into(), ada.id.into()]));
+        let Ok(Done::RoomCreated { participants, .. }) = &created else { panic!() };
+        assert_eq!(*participants, [ada.clone(), bob.clone()]);
+        let club = room(created);
         assert_eq!((club.id, club.is_private, club.owner), (RoomId(2), true, Some(ada.id)));
         let first = s.say(club.id, by(bob.id), "psst");
         let find = |reader| Job::FindRoom { room: Reference::Uuid(club.uuid), reader };
@@ -146,14 +156,21 @@ fn a_private_room_is_there_for_its_participants_alone() {
             let draft = s.draft(club.id, author, "let me in", None);
             assert_eq!(s.refused(draft), Fault::NoSuchRoom);
         }
-        let confirm =
-            |user: UserId, rooms| Job::Confirm { message: first.message, user: user.into(), rooms, at: at(9) };
-        assert_eq!(s.refused(confirm(eve.id, None)), Fault::NoSuchMessage);
-        assert_eq!(s.refused(confirm(bob.id, Some(vec![RoomId::LOBBY]))), Fault::NoSuchMessage);
-        assert!(s.one(confirm(bob.id, None)).is_ok());
-        let readers = |rooms| Job::ListReaders { message: first.message, rooms };
-        assert_eq!(s.refused(readers(None)), Fault::NoSuchMessage);
-        assert!(s.one(readers(Some(vec![club.id]))).is_ok());
+        let confirm = |user: UserId, reach| {
+            let (message, user) = (first.message, user.into());
+            Job::Confirm { message, user, reach, counts_own: true, at: at(9) }
+        };
+        let (lobby, own) = (vec![RoomId::LOBBY], Reach::RoomsAndOwn(vec![]));
+        assert_eq!(s.refused(confirm(eve.id, Reach::Visible)), Fault::NoSuchMessage);
+        assert_eq!(s.refused(confirm(eve.id, own.clone())), Fault::NoSuchMessage);
+        assert_eq!(s.refused(confirm(bob.id, Reach::Rooms(lobby.clone()))), Fault::NoSuchMessage);
+        assert!(s.one(confirm(bob.id, Reach::Visible)).is_ok());
+        assert!(s.one(confirm(ada.id, own)).is_ok());
+        let readers = |reach| Job::ListReaders { message: first.message, reach };
+        for reach in [Reach::Visible, Reach::Rooms(lobby.clone()), Reach::RoomsAndOwn(lobby)] {
+            assert_eq!(s.refused(readers(reach)), Fault::NoSuchMessage);
+        }
+        assert!(s.one(readers(Reach::Rooms(vec![club.id]))).is_ok());
         // Their names may be any.
         assert!(s.one(Job::RenameRoom { room: club.id.into(), name: "lobby".into(), by: Some(ada.id) }).is_ok());
     }
@@ -165,12 +182,12 @@ fn a_room_is_deleted_with_all_that_was_said_in_it() {
         let (ada, bob) = (s.user("ada"), s.user("bob"));
         let tea = s.room("tea", ada.id);
         let message = s.say(tea.id, by(bob.id), "gone soon").message;
-        s.one(Job::Confirm { message, user: ada.id.into(), rooms: None, at: at(9) }).unwrap();
+        s.one(confirm(message, ada.id, at(9))).unwrap();
         let delete = |by| Job::DeleteRoom { room: tea.id.into(), by };
         assert_eq!(s.refused(delete(Some(bob.id))), Fault::NoSuchRoom);
         assert_eq!(s.one(delete(Some(ada.id))), Ok(Done::RoomDeleted(tea.id)));
         assert_eq!(s.refused(delete(None)), Fault::NoSuchRoom);
-        assert_eq!(s.refused(Job::ListReaders { message, rooms: None }), Fault::NoSuchMessage);
+        assert_eq!(s.refused(Job::ListReaders { message, reach: Reach::Visible }), Fault::NoSuchMessage);
         let draft = s.draft(tea.id, by(ada.id), "hello?", None);
         assert_eq!(s.refused(draft), Fault::NoSuchRoom);
         // The name is free, the ids are not.
@@ -185,7 +202,7 @@ fn what_is_said_is_read_as_it_was_said() {
     for mut s in subjects() {
         let ada = s.user("ada");
         let said = s.say(RoomId::LOBBY, Author::User(Reference::Uuid(ada.uuid)), "h\u{0}i 'there' 👩‍🚀\n");
-        assert_eq!((said.message, said.room, said.is_repeat), (MessageId(1), RoomId::LOBBY, false));
+        assert_eq!((said.message, said.room.id, said.is_repeat), (MessageId(1), RoomId::LOBBY, false));
         assert_eq!(said.author.as_ref(), Some(&ada));
         let other = s.say(RoomId::LOBBY, guest(77), "me too");
         assert_eq!((other.message, other.author), (MessageId(2), None));
@@ -264,60 +281,6 @@ fn a_page_of_long_texts_ends_early() {
 }
 
 #[test]
-fn a_message_is_deleted_by_its_author_and_the_rooms_owner() {
-    for mut s in subjects() {
-        let (ada, bob, eve) = (s.user("ada"), s.user("bob"), s.user("eve"));
-        let tea = s.room("tea", ada.id);
-        let said: Vec<MessageId> = (0..3).map(|_| s.say(tea.id, by(bob.id), "hm").message).collect();
-        let delete = |message, by| Job::DeleteMessage { message, by };
-        assert_eq!(s.refused(delete(said[0], Some(eve.id))), Fault::NoSuchMessage);
-        for (message, by) in [(said[0], Some(bob.id)), (said[1], Some(ada.id)), (said[2], None)] {
-            assert_eq!(s.one(delete(message, by)), Ok(Done::MessageDeleted { message, room: tea.id }));
-            assert_eq!(s.refused(delete(message, by)), Fault::NoSuchMessage);
-        }
-        // In the lobby, which nobody owns, a guest's words are a program's to delete.
-        let message = s.say(RoomId::LOBBY, guest(3), "spam").message;
-        assert_eq!(s.refused(delete(message, Some(eve.id))), Fault::NoSuchMessage);
-        assert!(s.one(delete(message, None)).is_ok());
-        assert_eq!(s.say(tea.id, by(bob.id), "next").message, MessageId(5), "no id is used twice");
-    }
-}
-
-#[test]
-fn the_first_confirmation_counts() {
-    for mut s in subjects() {
-        let (ada, bob) = (s.user("ada"), s.user("bob"));
-        let message = s.say(RoomId::LOBBY, by(ada.id), "read me").message;
-        let confirm = |user: Reference, seconds| Job::Confirm { message, user, rooms: None, at: at(seconds) };
-        let confirmed = |user, seconds, read_by, is_new| {
-            let room = RoomId::LOBBY;
-            Ok(Done::Confirmed { message, room, user, author: Some(ada.id), at: at(seconds), read_by, is_new })
-        };
-        assert_eq!(s.one(confirm(Reference::Uuid(bob.uuid), 100)), confirmed(bob.id, 100, 1, true));
-        assert_eq!(s.one(confirm(bob.id.into(), 200)), confirmed(bob.id, 100, 1, false));
-        let (messages, _) = s.read(RoomId::LOBBY, Some(ada.id), Place::Newest, 1);
-        assert_eq!((messages[0].read_by, messages[0].read_self), (1, false));
-        // One's own message like any other.
-        assert_eq!(s.one(confirm(ada.id.into(), 150)), confirmed(ada.id, 150, 2, true));
-        let (messages, _) = s.read(RoomId::LOBBY, Some(ada.id), Place::Newest, 1);
-        assert_eq!((messages[0].read_by, messages[0].read_self), (2, true));
-        let readers = vec![
-            Reader { user: bob.id, name: "bob".into(), at: at(100) },
-            Reader { user: ada.id, name: "ada".into(), at: at(150) },
-        ];
-        assert_eq!(s.one(Job::ListReaders { message, rooms: None }), Ok(Done::Readers { message, readers }));
-        assert_eq!(s.refused(confirm(NOBODY, 1)), Fault::NoSuchUser);
-        let missing = Job::Confirm { message: MessageId(99), user: bob.id.into(), rooms: None, at: at(1) };
-        assert_eq!(s.refused(missing), Fault::NoSuchMessage);
-        assert_eq!(s.refused(Job::ListReaders { message, rooms: Some(vec![]) }), Fault::NoSuchMessage);
-        // A guest's message has no author who could be told.
-        let message = s.say(RoomId::LOBBY, guest(4), "hm").message;
-        let outcome = s.one(Job::Confirm { message, user: bob.id.into(), rooms: Some(vec![RoomId::LOBBY]), at: at(1) });
-        assert!(matches!(outcome, Ok(Done::Confirmed { author: None, .. })));
-    }
-}
-
-#[test]
 fn a_repeat_is_answered_as_the_first_was_and_stores_nothing() {
     for mut s in subjects() {
         let (ada, bob) = (s.user("ada"), s.user("bob"));
@@ -342,7 +305,7 @@ fn a_repeat_is_answered_as_the_first_was_and_stores_nothing() {
             assert!(!say(&mut s, tea.id, author, mark).is_repeat);
         }
         assert_eq!(s.texts(tea.id).len(), 5);
-        s.one(Job::DeleteMessage { message: first.message, by: None }).unwrap();
+        s.one(Job::DeleteMessage { message: first.message, by: None, at: at(0) }).unwrap();
         check(&mut s, &mut say);
         if s.is_lasting {
             s.reopen();
@@ -407,7 +370,7 @@ fn what_was_stored_is_there_when_it_is_opened_again() {
         let (tea, _club) = (s.room("tea", ada.id), s.private("club", ada.id, &[]));
         let message = s.say(tea.id, by(ada.id), "keep me").message;
         let last = s.say(RoomId::LOBBY, guest(1), "bye");
-        s.one(Job::DeleteMessage { message: last.message, by: None }).unwrap();
+        s.one(Job::DeleteMessage { message: last.message, by: None, at: at(0) }).unwrap();
         let newest = s.say(RoomId::LOBBY, guest(1), "bye").at;
         let opened = s.reopen();
         assert_eq!(opened.rooms.iter().map(|room| room.name.as_str()).collect::<Vec<_>>(), ["lobby", "tea"]);
@@ -417,7 +380,7 @@ fn what_was_stored_is_there_when_it_is_opened_again() {
         assert!(s.store().check().is_ok());
         // No id is used twice, not even those of what was deleted last.
         let newest = s.say(RoomId::LOBBY, guest(1), "x").message;
-        s.one(Job::DeleteMessage { message: newest, by: None }).unwrap();
+        s.one(Job::DeleteMessage { message: newest, by: None, at: at(0) }).unwrap();
         s.one(Job::DeleteUser { user: ada.id.into(), at: at(99) }).unwrap();
         s.reopen();
         assert!(s.say(RoomId::LOBBY, guest(1), "y").message > newest);

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 
 use super::serve::raise_descriptor_limit;
-use super::{print, settings};
+use super::{keys, print, settings};
 use crate::config::{Config, Durability};
 use crate::error::ServerError;
 use crate::store::OpenError;
@@ -30,6 +30,7 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<ExitCode, String> {
         ("listen", listen(config.listen)),
         ("store", store(&config)),
         ("api key", Ok(api_key(&config))),
+        ("tokens", tokens(&config)),
         ("limits", Ok(limits(&config))),
     ];
     let mut wrong = Vec::new();
@@ -81,6 +82,14 @@ fn api_key(config: &Config) -> String {
             )
         }
     }
+}
+
+fn tokens(config: &Config) -> Result<String, String> {
+    Ok(match keys::verifier(config)? {
+        Some(verifier) => verifier.description(),
+        None => "no key is set: no Socket.IO client is let in; ROOMCAST_JWT_SECRET or ROOMCAST_JWT_PUBLIC_KEY sets one"
+            .into(),
+    })
 }
 
 fn limits(config: &Config) -> String {

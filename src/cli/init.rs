@@ -22,7 +22,7 @@ read it. `roomcast serve` takes the file .env of the directory it is started in.
   -h, --help  show this
 ";
 
-/// The settings that are given a fresh secret, where there are such settings.
+/// The settings that are given a fresh secret.
 const SECRETS: [&str; 2] = ["api-key", "jwt-secret"];
 
 /// As much as nobody can guess.
@@ -134,13 +134,15 @@ mod tests {
     #[test]
     fn what_is_written_can_be_read() {
         let (text, secrets) = text().unwrap();
-        assert!(secrets.contains(&"ROOMCAST_API_KEY".into()));
         let in_force = text.replace("\n#ROOMCAST_", "\nROOMCAST_");
         let file = dotenvy::from_read_iter(in_force.as_bytes()).collect::<Result<_, _>>().unwrap();
         let sources = Sources { file, ..Sources::default() };
         assert_eq!(sources.file.len(), SETTINGS.len());
         let config = sources.config().unwrap();
         assert_eq!(config.api_key.0.len(), 2 * SECRET_BYTES);
+        assert_eq!(secrets, ["ROOMCAST_API_KEY", "ROOMCAST_JWT_SECRET"]);
+        assert_eq!(config.jwt_secret.0.len(), 2 * SECRET_BYTES);
+        assert_ne!(config.jwt_secret, config.api_key);
         assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
         assert!(text.lines().all(|line| line.len() <= 120));
     }

@@ -4,11 +4,16 @@ mod address;
 #[cfg(feature = "rest")]
 mod api_test;
 mod bench;
+mod by_hand;
 mod chat;
 mod check;
 mod init;
+mod keys;
+mod room;
 mod serve;
 mod settings;
+mod token;
+mod user;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -22,6 +27,9 @@ usage: roomcast COMMAND [OPTION …]
   serve          run the server
   init [PATH]    write a file .env with every setting and fresh secrets
   check          look whether the server could start with its settings
+  user …         register users, and list them
+  room …         make rooms
+  token USER     sign a token for a user of Socket.IO
   chat [URL]     talk, from a terminal
   bench [URL]    put load on a server, and measure it
   api-test URL   ask a server's database API for everything, and measure it
@@ -56,6 +64,9 @@ fn dispatch(mut arguments: lexopt::Parser) -> Result<ExitCode, String> {
         Some(Value(command)) if command == "bench" => bench::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Value(command)) if command == "init" => init::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Value(command)) if command == "check" => check::run(arguments),
+        Some(Value(command)) if command == "user" => user::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Value(command)) if command == "room" => room::run(arguments).map(|()| ExitCode::SUCCESS),
+        Some(Value(command)) if command == "token" => token::run(arguments).map(|()| ExitCode::SUCCESS),
         #[cfg(feature = "rest")]
         Some(Value(command)) if command == "api-test" => api_test::run(arguments),
         #[cfg(not(feature = "rest"))]

@@ -14,11 +14,12 @@ use signal_hook::flag;
 
 use simple_logger::SimpleLogger;
 
-use super::{print, settings};
-use crate::config::Config;
+use super::{keys, print, settings};
+use crate::config::{self, Config};
 use crate::dialect::DIALECTS;
+use crate::dialect::socketio::{Chat, Conversation, Namespaces, Vocabulary};
 use crate::id::Uuid;
-use crate::server::{Ended, Server};
+use crate::server::{Ended, Server, Sockets};
 use crate::store::Opened;
 
 const INTRODUCTION: &str = "Runs the chat server.\n\nusage: roomcast serve [OPTION …]\n\n";
@@ -42,12 +43,15 @@ pub(super) fn run(arguments: lexopt::Parser) -> Result<ExitCode, String> {
 
 fn serve(config: Config) -> Result<ExitCode, String> {
     let limit = config.max_connections;
+    // What is wrong with the keys ends the start, before anything is waited for.
+    let verifier = keys::verifier(&config)?;
     let is_starting = end_at_a_signal()?;
     // Before the port, so that nobody who connects has to wait for it.
     let opened = open_store(&config)?;
     let kept = opened.as_ref().map_or("nowhere: all rooms are ephemeral".into(), |opened| opened.description.clone());
     let (nonce, _) = Uuid::new_v4().as_u64_pair();
-    let mut server = Server::bind(config, opened, nonce).map_err(|error| error.to_string())?;
+    let sockets = Sockets { namespaces: namespaces(config.socketio_vocabulary), verifier, echoes: false };
+    let mut server = Server::bind(config, sockets, opened, nonce).map_err(|error| error.to_string())?;
     // From here on signals are the server's.
     is_starting.store(false, Relaxed);
     let address = server.address();
@@ -61,6 +65,16 @@ fn serve(config: Config) -> Result<ExitCode, String> {
         Ended::InOrder => Ok(ExitCode::SUCCESS),
         Ended::AtOnce => Ok(ExitCode::FAILURE),
     }
+}
+
+/// What is spoken over Socket.IO, and where: on `/` as it is set, elsewhere as the namespace says.
+fn namespaces(vocabulary: config::Vocabulary) -> Namespaces {
+    let main: &[&dyn Vocabulary] = match vocabulary {
+        config::Vocabulary::Auto => &[&Conversation, &Chat],
+        config::Vocabulary::Conversation => &[&Conversation],
+        config::Vocabulary::Chat => &[&Chat],
+    };
+    Namespaces::new(&[("/", main), ("/conversation", &[&Conversation]), ("/chat", &[&Chat])])
 }
 
 /// While this is true, a signal to end is followed at once. Left to the system it would be, too, but not in a container:

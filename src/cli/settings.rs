@@ -1,5 +1,5 @@
-//! Where the settings of `roomcast serve` come from: flags, environment and `.env`. `roomcast check` reads them the same
-//! way.
+//! Where the settings of `roomcast serve` come from: flags, environment and `.env`. The other commands that
+//! need them read them the same way.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,23 @@ use crate::store::{self, OpenError, Opened};
 /// The file that settings may stand in, in the working directory.
 pub(super) const FILE: &str = ".env";
 
+/// A word for `--migrate no`.
+const NO_MIGRATE: &str = "no-migrate";
+
 /// Finds every setting, or nothing if help was asked for; `command` is who asks.
-pub(super) fn read(arguments: lexopt::Parser, command: &str) -> Result<Option<Config>, String> {
-    let Some(flags) = read_flags(arguments, command)? else { return Ok(None) };
-    Sources { flags, environment: environment()?, file: file()? }.config().map(Some)
+pub(super) fn read(mut arguments: lexopt::Parser, command: &str) -> Result<Option<Config>, String> {
+    let mut flags = Flags::default();
+    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
+        match argument {
+            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
+            lexopt::Arg::Long(name) if Flags::has(name) => {
+                let name = name.to_owned();
+                flags.take(name, &mut arguments)?;
+            }
+            other => return Err(format!("{}; roomcast {command} --help lists the options", other.unexpected())),
+        }
+    }
+    flags.config().map(Some)
 }
 
 /// Opens the store that is set, once.
@@ -39,23 +52,32 @@ pub(super) fn help() -> String {
     help
 }
 
-/// The flags given, or nothing if help was asked for.
-fn read_flags(mut arguments: lexopt::Parser, command: &str) -> Result<Option<BTreeMap<String, String>>, String> {
-    let mut flags = BTreeMap::new();
-    while let Some(argument) = arguments.next().map_err(|error| error.to_string())? {
-        match argument {
-            lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(None),
-            lexopt::Arg::Long("no-migrate") => drop(flags.insert("migrate".into(), "no".into())),
-            lexopt::Arg::Long(name) if by_flag(name).is_some() => {
-                let name = name.to_owned();
-                let value = arguments.value().map_err(|error| error.to_string())?;
-                let value = value.into_string().map_err(|_| format!("--{name}: the value is not UTF-8"))?;
-                flags.insert(name, value);
-            }
-            other => return Err(format!("{}; roomcast {command} --help lists the options", other.unexpected())),
-        }
+/// The settings given as flags.
+#[derive(Default)]
+pub(super) struct Flags(BTreeMap<String, String>);
+
+impl Flags {
+    /// Whether that flag is a setting.
+    pub(super) fn has(name: &str) -> bool {
+        name == NO_MIGRATE || by_flag(name).is_some()
     }
-    Ok(Some(flags))
+
+    /// Takes the flag and its value.
+    pub(super) fn take(&mut self, name: String, arguments: &mut lexopt::Parser) -> Result<(), String> {
+        if name == NO_MIGRATE {
+            self.0.insert("migrate".into(), "no".into());
+            return Ok(());
+        }
+        let value = arguments.value().map_err(|error| error.to_string())?;
+        let value = value.into_string().map_err(|_| format!("--{name}: the value is not UTF-8"))?;
+        self.0.insert(name, value);
+        Ok(())
+    }
+
+    /// Finds every setting.
+    pub(super) fn config(self) -> Result<Config, String> {
+        Sources { flags: self.0, environment: environment()?, file: file()? }.config()
+    }
 }
 
 /// The process's own variables.

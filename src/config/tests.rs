@@ -16,6 +16,9 @@ fn the_defaults_are_those_of_the_design() {
     assert_eq!((config.ping.as_secs(), config.pong.as_secs()), (25, 20));
     assert_eq!((config.handshake.as_secs(), config.drain.as_secs()), (10, 5));
     assert!(config.origins.loopback);
+    assert_eq!((config.socketio_vocabulary, config.presence), (Vocabulary::Auto, Presence::Shared));
+    assert_eq!((config.recovery, config.connect.as_secs()), (true, 45));
+    assert!(config.jwt_secret.0.is_empty() && config.jwt_public_key.is_empty());
 }
 
 #[test]
@@ -56,6 +59,12 @@ fn errors_name_the_source_and_the_value() {
             "ROOMCAST_ALLOW_ORIGINS: \"good.com\" is not a list of origins such as https://chat.example",
         ),
         ("ROOMCAST_LOG", "loud", "ROOMCAST_LOG: \"loud\" must be off, error, warn, info, debug or trace"),
+        (
+            "ROOMCAST_SOCKETIO_VOCABULARY",
+            "klingon",
+            "ROOMCAST_SOCKETIO_VOCABULARY: \"klingon\" must be auto, conversation or chat",
+        ),
+        ("ROOMCAST_PRESENCE", "none", "ROOMCAST_PRESENCE: \"none\" must be shared or all"),
         ("ROOMCAST_PONY", "1", "ROOMCAST_PONY: there is no such setting; roomcast serve --help lists them"),
     ];
     for (variable, value, sentence) in cases {

@@ -15,7 +15,7 @@ use super::frame::Time;
 use super::{Answered, Api, Limits, refusal};
 use crate::hub::job::{MessageRecord, Reader};
 use crate::hub::{Claim, Command, ListedRoom, Page, Place, Refusal, Reply, Request, Stored, Tag, User};
-use crate::id::{MessageId, Reference, RoomId, UserId};
+use crate::id::{MessageId, Reference, RoomId, Target, UserId};
 use crate::proto::http::Answer;
 
 /// How many messages a page has unless the client says so.
@@ -53,7 +53,7 @@ impl Api for Database {
         if let Reply::Messages { room, messages, has_more } = reply
             && [FIRST_PART, LATER_PART].contains(&word)
         {
-            return part(*room, messages, *has_more, word == FIRST_PART);
+            return part(room.id, messages, *has_more, word == FIRST_PART);
         }
         let (status, told) = match reply {
             Reply::Refused(refused) => (status(refused), Told::Error { error: sentence(refused) }),
@@ -93,7 +93,8 @@ static ROWS: [(Method, &str, ReadInput); 13] = [
     (Method::POST, "/messages", |Input { fields, .. }, limits| {
         let (user, room) = (fields.reference("UserID")?, fields.reference("RoomID")?);
         let (text, client_id) = (fields.said("Message", limits.max_text)?, fields.optional_mark("clientId")?);
-        Ok(making(Some(user), Command::Say { room, text, client_id }))
+        let (to, message_type) = (Target::Room(room), None);
+        Ok(making(Some(user), Command::Say { to, text, client_id, message_type, hears_itself: true }))
     }),
     (Method::GET, "/messages", |input, _| read_messages(&input.fields)),
     (Method::DELETE, "/messages", |input, _| {
@@ -300,11 +301,13 @@ impl<'a> Told<'a> {
             Reply::User { user, .. } => Self::User(ShownUser::of(user)),
             Reply::Users { users } => Self::Users(users.iter().map(|(user, _)| ShownUser::of(user)).collect()),
             Reply::UserDeleted { .. } => Self::Gone { message: "User deleted" },
-            Reply::Room { id, name } => Self::Room { id: id.0, name },
+            Reply::Room { room, name } => Self::Room { id: room.id.0, name },
             Reply::Rooms { rooms } => Self::Rooms(rooms.iter().filter_map(ShownRoom::of).collect()),
             Reply::RoomDeleted { .. } => Self::Gone { message: "Room deleted" },
-            Reply::Said(Stored { message, .. }) => Self::Said { message: "Message created", id: message.0 },
-            Reply::Messages { room, messages, .. } => Self::messages(*room, messages),
+            Reply::Said { stored: Stored { message, .. }, .. } => {
+                Self::Said { message: "Message created", id: message.0 }
+            }
+            Reply::Messages { room, messages, .. } => Self::messages(room.id, messages),
             Reply::MessageDeleted { .. } => Self::Gone { message: "Message deleted" },
             Reply::Confirmed { message, user, at } => {
                 Self::Confirmed { message: message.0, user: user.0, read_at: Time(*at) }

@@ -12,18 +12,12 @@ use super::fields::{Fields, as_text, pick};
 use super::frame::{self, Time};
 use super::{Decoded, Dialect, Limits, refusal};
 use crate::hub::job::{MessageRecord, Reader};
-use crate::hub::{Claim, Command, Event, ListedRoom, Page, Place, Refusal, Reply, Request, Stored, Tag, User, Who};
-use crate::id::{RoomId, UserId};
+use crate::hub::{Claim, Command, Event, ListedRoom, Refusal, Reply, Request, Stored, Tag, User, Who};
+use crate::id::{RoomId, RoomIds, Target, UserId};
 use crate::proto::websocket::Message;
 
-/// How many messages a page has unless the client says so.
-const DEFAULT_PAGE_MESSAGES: usize = 50;
-/// How many messages a page has at most.
-const MAX_PAGE_MESSAGES: usize = 500;
 /// The longest `id`, as it is written. Each is kept until its request is answered.
 const MAX_ID_BYTES: usize = 1024;
-/// So much of an unknown event's name is said back.
-const MAX_ECHOED_CHARS: usize = 64;
 
 pub(super) struct EventDialect;
 
@@ -97,10 +91,11 @@ static EVENTS: [(&str, ReadPayload); 17] = [
     ("leave_room", |payload, _| Ok(Command::ExitRoom { room: payload.reference("roomId")? })),
     ("send_message", |payload, limits| {
         let (room, text) = (payload.reference("roomId")?, payload.said("text", limits.max_text)?);
-        Ok(Command::Say { room, text, client_id: payload.optional_mark("clientId")? })
+        let client_id = payload.optional_mark("clientId")?;
+        Ok(Command::Say { to: Target::Room(room), text, client_id, message_type: None, hears_itself: true })
     }),
     ("get_messages", |payload, _| {
-        Ok(Command::ReadMessages { room: payload.reference("roomId")?, page: page(payload)? })
+        Ok(Command::ReadMessages { room: payload.reference("roomId")?, page: payload.page()? })
     }),
     ("delete_message", |payload, _| Ok(Command::DeleteMessage { message: payload.message("messageId")? })),
     ("post_readconfirmation", |payload, _| Ok(Command::Confirm { message: payload.message("messageId")? })),
@@ -109,12 +104,6 @@ static EVENTS: [(&str, ReadPayload); 17] = [
 
 /// An error is the sentence for the sender.
 type ReadPayload = fn(&Fields<'_>, &Limits) -> Result<Command, String>;
-
-fn page(payload: &Fields<'_>) -> Result<Page, String> {
-    let limit = payload.optional_count("limit")?.unwrap_or(DEFAULT_PAGE_MESSAGES).min(MAX_PAGE_MESSAGES);
-    let place = payload.optional_message("before")?.map_or(Place::Newest, Place::Before);
-    Ok(Page { place, limit })
-}
 
 /// Reads one frame. What can be told of the request goes into `tag`, so that even a refusal finds whom it is for.
 fn read(message: Message<'_>, limits: &Limits, tag: &mut Tag) -> Result<(Option<Claim>, Command), Refusal> {
@@ -125,12 +114,14 @@ fn read(message: Message<'_>, limits: &Limits, tag: &mut Tag) -> Result<(Option<
     let event = event.ok_or("event is missing").and_then(|event| as_text(event).ok_or("event must be a string"));
     let event = event.map_err(|sentence| malformed(sentence.into()))?;
     let Some((word, command)) = EVENTS.iter().find(|(word, _)| *word == event) else {
-        tag.word = cut(&event).into();
-        return Err(Refusal::UnknownRequest(cut(&event)));
+        let word = refusal::cut(&event);
+        tag.word = word.clone().into();
+        return Err(Refusal::UnknownRequest(word));
     };
     tag.word = Cow::Borrowed(word);
     id.map_err(malformed)?;
-    let payload = payload.map_or_else(|| Ok(Fields::default()), read_payload).map_err(malformed)?;
+    let payload = payload.map(|payload| Fields::of_value(payload, "payload")).transpose().map_err(malformed)?;
+    let payload = payload.unwrap_or_default();
     // For these two it is what is asked for, and everywhere else the sender.
     let names_sender = ![SWITCH_USER, GET_USER].contains(word);
     let user = if names_sender { payload.optional_reference("userId").map_err(malformed)? } else { None };
@@ -147,21 +138,6 @@ fn read_id(id: &RawValue) -> Result<Box<str>, String> {
         return Err(format!("id must be at most {MAX_ID_BYTES} bytes"));
     }
     Ok(id.into())
-}
-
-fn read_payload(payload: &RawValue) -> Result<Fields<'_>, String> {
-    Fields::read(payload.get(), "payload").map_err(|sentence| {
-        // The frame is JSON, so in an object only this is left. JavaScript sends halves of emoji.
-        let is_object = payload.get().starts_with('{');
-        if is_object { "payload has half a character, or a number beyond measure".into() } else { sentence }
-    })
-}
-
-fn cut(word: &str) -> String {
-    match word.char_indices().nth(MAX_ECHOED_CHARS) {
-        Some((end, _)) => format!("{}…", &word[..end]),
-        None => word.into(),
-    }
 }
 
 /// A reply.
@@ -213,15 +189,15 @@ impl<'a> Outcome<'a> {
             }
             Reply::UserDeleted { user } => Self::UserDeleted { user_id: user.0 },
             Reply::Rooms { rooms } => Self::Rooms { rooms: rooms.iter().filter_map(ShownRoom::of).collect() },
-            Reply::Room { id, name } => Self::Room { room_id: id.0, room_name: name },
-            Reply::RoomDeleted { id } | Reply::Entered { id } | Reply::Exited { id } => {
-                Self::RoomOnly { room_id: id.0 }
-            }
-            Reply::Said(Stored { message, room, at }) => {
-                Self::Said { message_id: message.0, room_id: room.0, created_at: Time(*at) }
+            Reply::Room { room, name } => Self::Room { room_id: room.id.0, room_name: name },
+            Reply::RoomDeleted { id }
+            | Reply::Entered { room: RoomIds { id, .. } }
+            | Reply::Exited { room: RoomIds { id, .. } } => Self::RoomOnly { room_id: id.0 },
+            Reply::Said { stored: Stored { message, room, at, .. }, .. } => {
+                Self::Said { message_id: message.0, room_id: room.id.0, created_at: Time(*at) }
             }
             Reply::Messages { room, messages, has_more } => Self::Messages {
-                messages: messages.iter().map(|message| ShownMessage::of(*room, message)).collect(),
+                messages: messages.iter().map(|message| ShownMessage::of(room.id, message)).collect(),
                 next_before: messages.first().filter(|_| *has_more).map(|message| message.id.0),
             },
             Reply::MessageDeleted { message } => Self::MessageDeleted { message_id: message.0 },
@@ -268,10 +244,12 @@ impl<'a> Broadcast<'a> {
             }
             Event::RoomRenamed { id, name } => Self::RoomUpdated { room_id: id.0, room_name: name },
             Event::RoomDeleted { id } => Self::RoomDeleted { room_id: id.0 },
-            Event::MessageDeleted { message, room } => Self::MessageDeleted { message_id: message.0, room_id: room.0 },
-            Event::Confirmed { message, room, user, at, read_by } => Self::ReadconfirmationUpdated {
+            Event::MessageDeleted { message, room } => {
+                Self::MessageDeleted { message_id: message.0, room_id: room.id.0 }
+            }
+            Event::Confirmed { message, room, user, at, read_by, .. } => Self::ReadconfirmationUpdated {
                 message_id: message.0,
-                room_id: room.0,
+                room_id: room.id.0,
                 user_id: user.0,
                 read_at: Time(*at),
                 read_by: *read_by,
@@ -352,7 +330,7 @@ impl<'a> ShownMessage<'a> {
     fn new(stored: &Stored, from: &'a Who, text: &'a str) -> Self {
         Self {
             message_id: stored.message.0,
-            room_id: stored.room.0,
+            room_id: stored.room.id.0,
             user_id: from.user().map(|user| user.id.0),
             username: from.name(),
             text,

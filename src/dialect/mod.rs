@@ -10,17 +10,21 @@ mod event;
 mod fields;
 mod frame;
 pub mod refusal;
+pub mod socketio;
 
 use http::StatusCode;
 
 use crate::hub::{Event, Refusal, Reply, Request, Tag};
+use crate::id::Mark;
+use crate::proto::engineio::Carriage;
 use crate::proto::http::Answer;
 use crate::proto::websocket::Message;
+use socketio::{Emitter, FaceKey, Namespaces};
 
 /// All dialects. A connection's dialect is its place in this table.
 pub static DIALECTS: [&dyn Dialect; 3] = [&action::Action, &event::EventDialect, &echo::Echo];
 
-/// A dialect's place in [`DIALECTS`]: the key under which encoded bytes are shared among recipients.
+/// A dialect's place in [`DIALECTS`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DialectKey(u8);
 
@@ -38,6 +42,63 @@ impl DialectKey {
     /// The dialect itself.
     pub fn dialect(self) -> &'static dyn Dialect {
         DIALECTS[self.index()]
+    }
+}
+
+/// The key under which encoded bytes are shared among recipients: a dialect has one, Socket.IO one for each face, carriage
+/// and whether clients can come back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Encoding(u8);
+
+impl Encoding {
+    /// That of a dialect.
+    pub fn of(dialect: DialectKey) -> Self {
+        Self(dialect.0)
+    }
+
+    /// That of a Socket.IO face whose packets go by that carriage. `recovers`: clients are told how far they have heard, so
+    /// that they can come back.
+    pub fn of_face(face: FaceKey, carriage: Carriage, recovers: bool) -> Self {
+        let variant = usize::from(carriage == Carriage::Polling) + 2 * usize::from(recovers);
+        Self((DIALECTS.len() + face.index() * 4 + variant) as u8)
+    }
+}
+
+/// What makes bytes of what the hub says, in any encoding.
+pub struct Encoder {
+    /// The namespaces that are served over Socket.IO.
+    pub namespaces: Namespaces,
+}
+
+impl Encoder {
+    /// Appends a reply. `tag` is what the request had; `mark` says how far one has heard who has heard this.
+    pub fn reply(&self, encoding: Encoding, reply: &Reply, tag: Option<&Tag>, mark: Mark, wire: &mut Vec<u8>) {
+        match DIALECTS.get(usize::from(encoding.0)) {
+            Some(dialect) => dialect.reply(reply, tag, wire),
+            None => {
+                let (face, mut out) = self.emitter(encoding, mark, wire);
+                self.namespaces.reply(face, reply, tag, &mut out);
+            }
+        }
+    }
+
+    /// Appends an event. `mark` says how far one has heard who has heard this.
+    pub fn event(&self, encoding: Encoding, event: &Event, mark: Mark, wire: &mut Vec<u8>) {
+        match DIALECTS.get(usize::from(encoding.0)) {
+            Some(dialect) => dialect.event(event, wire),
+            None => {
+                let (face, mut out) = self.emitter(encoding, mark, wire);
+                self.namespaces.event(face, event, &mut out);
+            }
+        }
+    }
+
+    fn emitter<'a>(&'a self, encoding: Encoding, mark: Mark, wire: &'a mut Vec<u8>) -> (FaceKey, Emitter<'a>) {
+        let place = usize::from(encoding.0) - DIALECTS.len();
+        let carriage = if place & 1 == 0 { Carriage::WebSocket } else { Carriage::Polling };
+        let face = FaceKey::new(place / 4);
+        let mark = Some(mark).filter(|_| place & 2 != 0);
+        (face, Emitter::new(wire, carriage, self.namespaces.namespace(face), mark))
     }
 }
 

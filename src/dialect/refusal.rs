@@ -4,6 +4,9 @@ use std::borrow::Cow;
 
 use crate::hub::Refusal;
 
+/// So much of an unknown word is said back.
+const MAX_ECHOED_CHARS: usize = 64;
+
 /// The code, one word for programs and counters.
 pub fn code(refusal: &Refusal) -> &'static str {
     match refusal {
@@ -20,7 +23,7 @@ pub fn code(refusal: &Refusal) -> &'static str {
 }
 
 /// The sentence, for people.
-pub(super) fn sentence(refusal: &Refusal) -> Cow<'_, str> {
+pub fn sentence(refusal: &Refusal) -> Cow<'_, str> {
     match refusal {
         Refusal::Malformed(sentence) | Refusal::TooMany(sentence) | Refusal::Unavailable(sentence) => sentence.into(),
         Refusal::UnknownRequest(word) => format!("there is no {word:?} here").into(),
@@ -32,5 +35,13 @@ pub(super) fn sentence(refusal: &Refusal) -> Cow<'_, str> {
         Refusal::IsInNoRoom => "user is not in a room".into(),
         Refusal::NoSuchUser { id } => format!("user {id} is not on the server").into(),
         Refusal::NoSuchRoom { name } => format!("room {name} does not exist").into(),
+    }
+}
+
+/// A client's unknown word as it is said back.
+pub(super) fn cut(word: &str) -> String {
+    match word.char_indices().nth(MAX_ECHOED_CHARS) {
+        Some((end, _)) => format!("{}…", &word[..end]),
+        None => word.into(),
     }
 }

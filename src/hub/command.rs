@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::id::{MessageId, Reference};
+use crate::id::{Mark, MessageId, Reference, Target};
 
 /// The longest name of a room or a user, and the longest mark of a client's own, in characters.
 const MAX_NAME_CHARS: usize = 64;
+/// The longest reaction or type of a message, in characters.
+const MAX_WORD_CHARS: usize = 32;
 
 /// A command, whom its sender claims to be, and what the dialect wants back with the reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +50,10 @@ pub struct Tag {
 /// What a session may ask for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Command {
+    /// Be the user whom a token names, take part by right of that user's participation, and be in their rooms.
+    Attend(Attend),
+    /// Be in those rooms alone that are entered from now on, and leave the others.
+    Choose,
     /// Enter the open room of that name, made if there is none, and leave the one the session is in.
     Join {
         /// Which room.
@@ -129,15 +135,51 @@ pub enum Command {
         /// Which.
         room: Reference,
     },
-    /// Say something in a durable room.
+    /// Say something in a durable room, or to a user.
     Say {
-        /// Which.
-        room: Reference,
+        /// Where.
+        to: Target,
         /// What is said.
         text: Text,
         /// Makes a repeat of the same message known as one.
         client_id: Option<ClientMark>,
+        /// What kind of message it is, if not plain text.
+        message_type: Option<MessageType>,
+        /// Whether the session itself is told as the room is, besides the reply.
+        hears_itself: bool,
     },
+    /// Change what one has said.
+    EditMessage {
+        /// Which.
+        message: MessageId,
+        /// What it says from now on.
+        text: Text,
+    },
+    /// Put a reaction to a message, or take it back.
+    React {
+        /// Which.
+        message: MessageId,
+        /// The reaction.
+        emoji: Emoji,
+        /// It is taken back.
+        is_removed: bool,
+    },
+    /// Tell the others that the sender is typing, or not any more.
+    Type {
+        /// Where.
+        to: Target,
+        /// Whether.
+        is_typing: bool,
+    },
+    /// Hand the others something that is not kept: calls are arranged that way.
+    Signal {
+        /// To the others in a room, or to a user with whom the sender shares a private one.
+        to: Target,
+        /// What.
+        data: Blob,
+    },
+    /// Name the private rooms in which the sender takes part, and what is new there.
+    ListChats,
     /// Read what was said in a durable room.
     ReadMessages {
         /// Which.
@@ -160,6 +202,27 @@ pub enum Command {
         /// Which.
         message: MessageId,
     },
+}
+
+/// How a session begins to take part as a user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attend {
+    /// An id, a UUID or a name.
+    pub user: String,
+    /// The session is in all rooms of its user from the start, and in those that come to be; else in none before it
+    /// enters one.
+    pub follows_all: bool,
+    /// How the session is known when it comes back, if it may come back.
+    pub recovery: Option<Recovery>,
+}
+
+/// A session that may come back after its connection was lost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recovery {
+    /// Its name for that, hard to guess; the store knows under it which rooms it has chosen.
+    pub pid: String,
+    /// How far it had heard when it was lost. Nothing: it comes for the first time.
+    pub since: Option<Mark>,
 }
 
 /// A part of what was said in a room. Whatever its place, it is yielded oldest first.
@@ -260,6 +323,55 @@ impl Text {
     pub(super) fn into_shared(self) -> Rc<str> {
         self.0
     }
+}
+
+/// What kind of message it is: a word of 1 to 32 letters, digits, `-` or `_`. The server makes no difference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MessageType(Rc<str>);
+
+impl MessageType {
+    /// Checks.
+    pub fn new(raw: &str) -> Result<Self, Invalid> {
+        let is_word = raw.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if !is_word || !(1..=MAX_WORD_CHARS).contains(&raw.len()) {
+            return Err(Invalid(format!("must be 1 to {MAX_WORD_CHARS} letters, digits, - or _")));
+        }
+        Ok(Self(raw.into()))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A reaction: 1 to 32 characters, no control characters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Emoji(Rc<str>);
+
+impl Emoji {
+    /// Checks.
+    pub fn new(raw: &str) -> Result<Self, Invalid> {
+        let is_bounded = (1..=MAX_WORD_CHARS).contains(&raw.chars().take(MAX_WORD_CHARS + 1).count());
+        if !is_bounded || raw.chars().any(char::is_control) || raw.trim().is_empty() {
+            return Err(Invalid(format!("must be 1 to {MAX_WORD_CHARS} characters, none of them a control character")));
+        }
+        Ok(Self(raw.into()))
+    }
+
+    /// The reaction itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Something that the hub passes on and doesn't look into.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Blob {
+    /// A JSON text, with placeholders where the attachments belong.
+    pub json: Rc<str>,
+    /// Bytes that JSON can't hold.
+    pub attachments: Rc<[Vec<u8>]>,
 }
 
 #[cfg(test)]

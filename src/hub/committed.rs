@@ -3,10 +3,12 @@
 use std::rc::Rc;
 
 use super::Hub;
-use super::effect::{Audience, Effect, Event, Refusal, Reply, Stored, Who};
-use super::job::{Appended, Done, Fault, Outcome, RoomRecord, Ticket, UserRecord};
+use super::effect::{Audience, Effect, Event, Refusal, Reply, User};
+use super::job::{Done, Fault, Outcome, RoomRecord, Ticket, UserRecord};
+use super::presence::tell_these;
+use super::say::Said;
 use super::session::Session;
-use crate::id::{RoomId, RoomKey, SlotKey, UserId};
+use crate::id::{RoomId, RoomKey, SlotKey, UserId, Uuid};
 
 /// A job that the store has.
 pub(super) struct Pending {
@@ -19,6 +21,11 @@ pub(super) struct Pending {
 pub(super) enum Purpose {
     /// The outcome says everything.
     Tell,
+    /// The asker takes part as that user from now on.
+    Attend {
+        follows_all: bool,
+        pid: Option<String>,
+    },
     /// The asker is that user from now on.
     BeUser,
     RenameUser,
@@ -28,13 +35,15 @@ pub(super) enum Purpose {
     /// The asker enters the room.
     Enter,
     DeleteMessage,
-    /// Something was said. `by_name`: in the room of that name, which was joined by it; its members are told and not the
-    /// asker.
-    Say {
-        from: Option<Who>,
+    Edit {
         text: Rc<str>,
-        by_name: Option<Rc<str>>,
     },
+    React {
+        user: Uuid,
+        emoji: Rc<str>,
+        is_removed: bool,
+    },
+    Say(Said),
 }
 
 impl Hub {
@@ -42,7 +51,11 @@ impl Hub {
     pub fn moves_members(&self, ticket: Ticket, outcome: &Outcome) -> bool {
         match (outcome, self.pending.get(&ticket).map(|pending| &pending.purpose)) {
             (Ok(Done::User(_)), Some(purpose)) => matches!(purpose, Purpose::BeUser | Purpose::DeleteUser),
-            (outcome, _) => matches!(outcome, Ok(Done::Room(_) | Done::RoomDeleted(_))),
+            (Ok(Done::Appended(appended)), Some(Purpose::Say(said))) => self.makes_direct_room(appended, said),
+            (Ok(done), _) => {
+                matches!(done, Done::Attended(_) | Done::Room(_) | Done::RoomCreated { .. } | Done::RoomDeleted(_))
+            }
+            (Err(_), _) => false,
         }
     }
 
@@ -52,7 +65,10 @@ impl Hub {
         let Some(Pending { asker, purpose }) = self.pending.remove(&ticket) else { return };
         let mut after = Vec::new();
         let reply = match outcome {
-            Ok(done) => self.conclude(asker, purpose, done, effects, &mut after),
+            Ok(done) => {
+                self.note_mark(&done);
+                self.conclude(asker, purpose, done, effects, &mut after)
+            }
             Err(fault) => Err(self.refusal(asker, &purpose, fault)),
         };
         if let Some(slot) = asker
@@ -67,6 +83,19 @@ impl Hub {
         }
         effects.append(&mut after);
         self.check_in_debug();
+    }
+
+    /// Notes how far the store is by what it has done.
+    fn note_mark(&mut self, done: &Done) {
+        let (message, change) = match done {
+            Done::Appended(appended) => (Some(appended.message), None),
+            Done::Attended(attended) => (Some(attended.mark.message), Some(attended.mark.change)),
+            Done::Edited { change, .. } | Done::MessageDeleted { change, .. } => (None, Some(*change)),
+            Done::Reacted { change, .. } | Done::Confirmed { change, .. } => (None, *change),
+            _ => return,
+        };
+        self.mark.message = message.map_or(self.mark.message, |message| message.max(self.mark.message));
+        self.mark.change = change.map_or(self.mark.change, |change| change.max(self.mark.change));
     }
 
     /// Carries out the next request of a session that had to wait, if it need not wait any more. Tells whether there was
@@ -100,33 +129,49 @@ impl Hub {
                 Reply::Users { users: records.into_iter().map(|record| self.known(record)).collect() }
             }
             (Done::Room(record), Purpose::Enter) => self.enter_found(asker, &record, effects)?,
-            (Done::Room(record), Purpose::CreateRoom) => self.room_created(&record, after),
+            (Done::RoomCreated { room, participants }, _) => self.room_created(&room, participants, after),
             (Done::Room(record), _) => self.room_renamed(&record, after),
             (Done::RoomDeleted(id), _) => self.room_deleted(id, after),
-            (Done::Appended(appended), Purpose::Say { from, text, by_name }) => {
-                self.appended(asker, appended, from, text, by_name, after)
+            (Done::Attended(record), Purpose::Attend { follows_all, pid }) => {
+                self.attended(asker, follows_all, pid, *record, effects, after)?
             }
-            (Done::Appended(Appended { message, room, at, .. }), _) => Reply::Said(Stored { message, room, at }),
+            (Done::Noted, _) => Reply::Passed,
+            (Done::Chats(chats), _) => Reply::Chats(chats),
+            (Done::Appended(appended), Purpose::Say(said)) => self.appended(asker, appended, said, after),
             (Done::Messages { room, messages, has_more }, _) => Reply::Messages { room, messages, has_more },
-            (Done::MessageDeleted { message, room }, _) => {
-                self.tell_room(room, Event::MessageDeleted { message, room }, after);
+            (Done::MessageDeleted { message, room, .. }, _) => {
+                self.tell_room(room.id, Event::MessageDeleted { message, room }, after);
                 Reply::MessageDeleted { message }
             }
-            (Done::Confirmed { message, room, user, author, at, read_by, is_new }, _) => {
-                if is_new {
-                    let event = Event::Confirmed { message, room, user, at, read_by };
-                    self.tell_room_and(author, room, &event, after);
+            (Done::Edited { message, room, at, .. }, Purpose::Edit { text }) => {
+                self.tell_room(room.id, Event::Edited { message, room, text, at }, after);
+                Reply::Edited { message, at }
+            }
+            (Done::Reacted { message, room, change }, Purpose::React { user, emoji, is_removed }) => {
+                if change.is_some() {
+                    self.tell_room(room.id, Event::Reacted { message, room, user, emoji, is_removed }, after);
+                }
+                Reply::Reacted { message }
+            }
+            (Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change }, _) => {
+                if change.is_some() {
+                    let event = Event::Confirmed { message, room, user, user_uuid, at, read_by };
+                    self.tell_room_and(author, room.id, &event, after);
                 }
                 Reply::Confirmed { message, user, at }
             }
             (Done::Readers { message, readers }, _) => Reply::Readers { message, readers },
+            // No job of this session's has come to that.
+            _ => return Err(Refusal::Unavailable("the store has answered something else".into())),
         })
     }
 
     /// The refusal that a fault comes to. To a session it does not tell whether the thing is not there or not theirs.
     fn refusal(&self, asker: Option<SlotKey>, purpose: &Purpose, fault: Fault) -> Refusal {
         let is_program = asker.and_then(|slot| self.session(slot)).is_some_and(|session| session.is_program());
+        let is_attendee = asker.is_some_and(|slot| self.is_attendee(slot));
         match (fault, purpose) {
+            (Fault::NoSuchRoom | Fault::NoSuchMessage, _) if is_attendee => Refusal::NotAMember,
             (Fault::Unavailable(sentence) | Fault::Unsupported(sentence), _) => Refusal::Unavailable(sentence),
             (Fault::TooMany, _) => {
                 Refusal::TooMany(format!("nobody may have more than {} rooms", self.limits.max_rooms_owned))
@@ -138,7 +183,7 @@ impl Hub {
             (Fault::NameTaken, _) => Refusal::NameTaken("there is a user of that name"),
             (Fault::NoSuchRoom, Purpose::Enter) => Refusal::NotFound("there is no such room"),
             (Fault::NoSuchRoom, _) if is_program => Refusal::NotFound("there is no such room"),
-            (Fault::NoSuchRoom, Purpose::Say { .. }) => Refusal::NotAMember,
+            (Fault::NoSuchRoom, Purpose::Say(_)) => Refusal::NotAMember,
             (Fault::NoSuchRoom, _) => Refusal::Forbidden("only a room's owner may do that"),
             (Fault::NoSuchMessage, _) if is_program => Refusal::NotFound("there is no such message"),
             (Fault::NoSuchMessage, Purpose::DeleteMessage) => {
@@ -181,6 +226,9 @@ impl Hub {
                 session.user = Some(Rc::clone(&user));
             }
         }
+        if let Some(key) = self.presence.key_of(user.id) {
+            self.presence.living_mut(key).user = Rc::clone(&user);
+        }
         let event = Event::UserRenamed { user: Rc::clone(&user) };
         after.push(Effect::Tell { audience: Audience::Everybody, event });
         Reply::User { user, online }
@@ -188,8 +236,13 @@ impl Hub {
 
     fn user_deleted(&mut self, user: UserId, after: &mut Vec<Effect>) -> Reply {
         for slot in self.sessions_of(user).to_vec() {
+            self.stop_all_typing(slot, after);
             self.leave_all(slot, after);
+            self.stop_attending(slot);
             self.be_user(slot, None);
+        }
+        if let Some(key) = self.presence.key_of(user) {
+            self.be_absent(key, after);
         }
         after.push(Effect::Tell { audience: Audience::Everybody, event: Event::UserDeleted { user } });
         Reply::UserDeleted { user }
@@ -201,23 +254,41 @@ impl Hub {
         record: &RoomRecord,
         effects: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        let id = record.id;
         if let Some(slot) = asker {
             self.check_room_for_one_more(slot)?;
             let key = self.take_up(record);
             self.enter(slot, key, effects);
+            self.note_choice(slot, key, true);
         }
-        Ok(Reply::Entered { id })
+        Ok(Reply::Entered { room: record.ids() })
     }
 
-    fn room_created(&mut self, record: &RoomRecord, after: &mut Vec<Effect>) -> Reply {
+    fn room_created(&mut self, record: &RoomRecord, participants: Vec<UserRecord>, after: &mut Vec<Effect>) -> Reply {
         let (id, name): (_, Rc<str>) = (record.id, record.name.as_str().into());
-        if !record.is_private {
+        if record.is_private {
+            self.chat_created(record, participants, after);
+        } else {
             self.take_up(record);
             let event = Event::RoomCreated { id, name: Rc::clone(&name), owner: record.owner };
             after.push(Effect::Tell { audience: Audience::Everybody, event });
         }
-        Reply::Room { id, name }
+        Reply::Room { room: record.ids(), name }
+    }
+
+    /// Those who take part in a new private room hear of it wherever they attend.
+    fn chat_created(&mut self, record: &RoomRecord, participants: Vec<UserRecord>, after: &mut Vec<Effect>) {
+        let participants: Rc<[Rc<User>]> = participants.into_iter().map(|user| self.known(user).0).collect();
+        let mut sessions = Vec::new();
+        for user in participants.iter() {
+            self.take_part(user.id, record, after);
+            sessions.extend_from_slice(self.attending(user.id));
+        }
+        // Whoever was named twice hears of it once.
+        sessions.sort_unstable();
+        sessions.dedup();
+        let owner = participants.iter().find(|user| Some(user.id) == record.owner).map(|user| user.uuid);
+        let (room, name) = (record.ids(), record.name.as_str().into());
+        tell_these(sessions, Event::ChatCreated { room, name, owner, participants }, after);
     }
 
     fn room_renamed(&mut self, record: &RoomRecord, after: &mut Vec<Effect>) -> Reply {
@@ -230,11 +301,11 @@ impl Hub {
             self.take_up(record);
             self.tell_room(id, event, after);
         }
-        Reply::Room { id, name }
+        Reply::Room { room: record.ids(), name }
     }
 
     /// Keeps the sessions' lists in step with the rooms.
-    fn take_up(&mut self, record: &RoomRecord) -> RoomKey {
+    pub(super) fn take_up(&mut self, record: &RoomRecord) -> RoomKey {
         let (key, absorbed) = self.rooms.take_up(record);
         if let Some(absorbed) = absorbed {
             for session in self.sessions.iter_mut().flatten() {
@@ -249,7 +320,11 @@ impl Hub {
         let is_open = self.rooms.find_open(id.into()).is_some();
         if let Some(key) = key {
             let room = Rc::clone(&self.rooms.living(key).name);
-            for member in self.rooms.dissolve(key) {
+            let dissolved = self.rooms.dissolve(key);
+            for user in dissolved.present {
+                self.presence.living_mut(user).rooms.retain(|room| *room != key);
+            }
+            for member in dissolved.members {
                 if let Some(session) = self.session_mut(member) {
                     session.rooms.retain(|room| *room != key);
                 }
@@ -264,34 +339,6 @@ impl Hub {
             after.push(Effect::Tell { audience: Audience::Everybody, event: Event::RoomDeleted { id } });
         }
         Reply::RoomDeleted { id }
-    }
-
-    fn appended(
-        &mut self,
-        asker: Option<SlotKey>,
-        appended: Appended,
-        from: Option<Who>,
-        text: Rc<str>,
-        by_name: Option<Rc<str>>,
-        after: &mut Vec<Effect>,
-    ) -> Reply {
-        let Appended { message, room, author, at, is_repeat } = appended;
-        let stored = Stored { message, room, at };
-        self.messages[1] += u64::from(!is_repeat);
-        let key = self.rooms.find_durable(room.into());
-        // Of a repeat the room of the first may be gone: then it is the one that the asker has in mind.
-        let name =
-            key.map(|key| Rc::clone(&self.rooms.living(key).name)).or_else(|| by_name.clone()).unwrap_or_default();
-        if let Some(key) = key.filter(|_| !is_repeat) {
-            let registered = |author| Who::User { user: self.known(author).0, connection: None };
-            if let Some(from) = from.or(author.map(registered)) {
-                let except = asker.filter(|_| by_name.is_some());
-                let event =
-                    Event::RoomMessage { room: Rc::clone(&name), from, text: Rc::clone(&text), stored: Some(stored) };
-                after.push(Effect::Tell { audience: Audience::Room { room: key, except }, event });
-            }
-        }
-        if by_name.is_some() { Reply::SaidToRoom { room: name, text } } else { Reply::Said(stored) }
     }
 
     fn tell_room(&self, room: RoomId, event: Event, after: &mut Vec<Effect>) {

@@ -2,17 +2,18 @@
 
 use std::rc::Rc;
 
-use super::command::{Claim, ClientMark, Command, Text};
+use super::command::{Claim, Command};
 use super::committed::{Pending, Purpose};
-use super::effect::{Audience, Effect, Event, Refusal, Reply, Who};
-use super::job::{Author, Draft, Job, Ticket};
+use super::effect::{Effect, Refusal, Reply, User};
+use super::job::{Author, Job, Reach, Ticket};
+use super::say::Said;
 use super::session::Asker;
 use super::{Answer, Hub};
-use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId};
+use crate::id::{Reference, RoomId, RoomIds, RoomKey, SlotKey, UserId};
 use crate::timestamp::Timestamp;
 
 /// In place of a time: jobs get theirs when they are taken, see [`Hub::take_jobs`].
-const UNSET: Timestamp = Timestamp::from_microseconds(0);
+pub(super) const UNSET: Timestamp = Timestamp::from_microseconds(0);
 
 /// Who acts, as far as rights go.
 enum Actor {
@@ -49,12 +50,17 @@ impl Hub {
         let at = UNSET;
         let job = match command {
             Command::SayToRoom { text, client_id } => return self.say_to_room(slot, text, client_id, effects),
+            Command::Attend(attend) => return self.attend(slot, attend),
             Command::CreateUser { name } => {
-                check_name(name.as_str())?;
+                self.check_may_change_user(slot)?;
+                check_user_name(name.as_str()).map_err(Refusal::NameTaken)?;
                 let job = Job::CreateUser { name: name.as_str().into(), at };
                 return Ok(self.submit(slot, job, Purpose::BeUser));
             }
-            Command::SwitchUser { user } => return Ok(self.submit(slot, Job::FindUser { user }, Purpose::BeUser)),
+            Command::SwitchUser { user } => {
+                self.check_may_change_user(slot)?;
+                return Ok(self.submit(slot, Job::FindUser { user }, Purpose::BeUser));
+            }
             Command::FindUser { user } => Job::FindUser { user },
             Command::ListUsers => Job::ListUsers,
             command => {
@@ -76,7 +82,7 @@ impl Hub {
         let (at, by) = (UNSET, actor.by());
         let (job, purpose) = match command {
             Command::RenameUser { name } => {
-                check_name(name.as_str())?;
+                check_user_name(name.as_str()).map_err(Refusal::NameTaken)?;
                 (Job::RenameUser { user: actor.user()?, name: name.as_str().into() }, Purpose::RenameUser)
             }
             Command::DeleteUser => (Job::DeleteUser { user: actor.user()?, at }, Purpose::DeleteUser),
@@ -97,26 +103,50 @@ impl Hub {
             }
             Command::EnterRoom { room } => return self.enter_room(slot, room, by, effects),
             Command::ExitRoom { room } => {
-                let (key, id) = self.joined(slot, room)?;
+                let (key, room) = self.joined(slot, room)?;
+                self.note_choice(slot, key, false);
                 self.leave_room(slot, key, effects);
-                return Ok(Answer::Now(Reply::Exited { id }));
+                return Ok(Answer::Now(Reply::Exited { room }));
             }
-            Command::Say { room, text, client_id } => {
-                let room = if by.is_some() { self.joined(slot, room)?.1.into() } else { room };
-                let (author, from) = (Author::User(actor.user()?), self.who(slot));
-                return Ok(self.append(slot, room, author, from, text, client_id, None));
+            command => return self.ask_of_messages(slot, actor, command),
+        };
+        Ok(self.submit(slot, job, purpose))
+    }
+
+    /// What takes a user to ask, of what is said.
+    fn ask_of_messages(&mut self, slot: SlotKey, actor: &Actor, command: Command) -> Result<Answer, Refusal> {
+        let (at, by) = (UNSET, actor.by());
+        let (job, purpose) = match command {
+            Command::Say { to, text, client_id, message_type, hears_itself } => {
+                let (to, author, from) = (self.place(slot, by, to)?, Author::User(actor.user()?), self.who(slot));
+                let message_type = message_type.map(|word| word.as_str().into());
+                let said = Said { from, text: text.into_shared(), by_name: None, message_type, hears_itself };
+                return Ok(self.append(slot, to, author, client_id, said));
             }
             Command::ReadMessages { room, page } => {
-                let room = if by.is_some() { self.joined(slot, room)?.1.into() } else { room };
+                let room = self.reachable(slot, by, room)?;
                 (Job::ReadMessages { room, reader: by, page }, Purpose::Tell)
             }
-            Command::DeleteMessage { message } => (Job::DeleteMessage { message, by }, Purpose::DeleteMessage),
+            Command::ListChats => {
+                let (user, most) = (self.own(slot)?.id, self.limits.max_rooms_joined);
+                (Job::ListChats { user, most }, Purpose::Tell)
+            }
+            Command::EditMessage { message, text } => {
+                let job = Job::EditMessage { message, text: text.as_str().into(), by: self.own(slot)?.id, at };
+                (job, Purpose::Edit { text: text.into_shared() })
+            }
+            Command::React { message, emoji, is_removed } => {
+                let (reach, user, emoji) = (self.reach(slot, by), self.own(slot)?, emoji.as_str());
+                let purpose = Purpose::React { user: user.uuid, emoji: emoji.into(), is_removed };
+                (Job::React { message, user: user.id, emoji: emoji.into(), is_removed, reach, at }, purpose)
+            }
+            Command::DeleteMessage { message } => (Job::DeleteMessage { message, by, at }, Purpose::DeleteMessage),
             Command::Confirm { message } => {
-                let rooms = by.map(|_| self.joined_ids(slot));
-                (Job::Confirm { message, user: actor.user()?, rooms, at }, Purpose::Tell)
+                let (reach, counts_own) = (self.reach(slot, by), !self.is_attendee(slot));
+                (Job::Confirm { message, user: actor.user()?, reach, counts_own, at }, Purpose::Tell)
             }
             Command::ListReaders { message } => {
-                (Job::ListReaders { message, rooms: by.map(|_| self.joined_ids(slot)) }, Purpose::Tell)
+                (Job::ListReaders { message, reach: self.reach(slot, by) }, Purpose::Tell)
             }
             // The rest is answered elsewhere.
             _ => return Err(Refusal::Malformed("that can't be asked here".into())),
@@ -136,22 +166,52 @@ impl Hub {
         }
     }
 
-    fn submit(&mut self, slot: SlotKey, job: Job, purpose: Purpose) -> Answer {
+    /// The registered user of a session. A program asks such a thing for nobody.
+    fn own(&self, slot: SlotKey) -> Result<Rc<User>, Refusal> {
+        let user = self.session(slot).and_then(|session| session.user.clone());
+        user.ok_or(Refusal::Forbidden("only a client can ask that"))
+    }
+
+    pub(super) fn submit(&mut self, slot: SlotKey, job: Job, purpose: Purpose) -> Answer {
+        Answer::Later(self.give(job, Pending { asker: Some(slot), purpose }))
+    }
+
+    /// Gives the store something for which nobody waits.
+    pub(super) fn note(&mut self, job: Job) {
+        self.give(job, Pending { asker: None, purpose: Purpose::Tell });
+    }
+
+    fn give(&mut self, job: Job, pending: Pending) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         self.jobs.push((ticket, job));
-        self.pending.insert(ticket, Pending { asker: Some(slot), purpose });
-        Answer::Later(ticket)
+        self.pending.insert(ticket, pending);
+        ticket
     }
 
     /// The room of that reference, if the session is in it. The refusal does not tell whether there is such a room.
-    fn joined(&self, slot: SlotKey, room: Reference) -> Result<(RoomKey, RoomId), Refusal> {
+    pub(super) fn joined(&self, slot: SlotKey, room: Reference) -> Result<(RoomKey, RoomIds), Refusal> {
         let key = self.rooms.find_durable(room).filter(|key| self.rooms_of(slot).contains(key));
-        key.and_then(|key| Some((key, self.rooms.living(key).id()?))).ok_or(Refusal::NotAMember)
+        key.and_then(|key| Some((key, self.rooms.living(key).ids()?))).ok_or(Refusal::NotAMember)
     }
 
-    fn joined_ids(&self, slot: SlotKey) -> Vec<RoomId> {
-        self.rooms_of(slot).iter().filter_map(|&key| self.rooms.living(key).id()).collect()
+    /// The room of that reference for the store to look at, if the session is in it. An attendee need not be in a private
+    /// one, where its user's participation counts: that is for the store to see; and a program is nowhere.
+    pub(super) fn reachable(&self, slot: SlotKey, by: Option<UserId>, room: Reference) -> Result<Reference, Refusal> {
+        let is_up_to_store = self.is_attendee(slot) && self.rooms.find_open(room).is_none();
+        if by.is_none() || is_up_to_store { Ok(room) } else { Ok(self.joined(slot, room)?.1.id.into()) }
+    }
+
+    /// Where that session finds messages; a program, everywhere but in private.
+    fn reach(&self, slot: SlotKey, by: Option<UserId>) -> Reach {
+        if by.is_none() {
+            return Reach::Visible;
+        }
+        let rooms = self.rooms_of(slot).iter().map(|&key| self.rooms.living(key));
+        if self.is_attendee(slot) {
+            return Reach::RoomsAndOwn(rooms.filter(|room| room.is_open()).filter_map(|room| room.id()).collect());
+        }
+        Reach::Rooms(rooms.filter_map(|room| room.id()).collect())
     }
 
     fn check_not_lobby(&self, room: Reference) -> Result<(), Refusal> {
@@ -166,7 +226,7 @@ impl Hub {
     fn check_new_room(&self, name: &str, is_private: bool) -> Result<(), Refusal> {
         // Those that are being made count already.
         let made = self.pending.values().filter(|pending| matches!(pending.purpose, Purpose::CreateRoom)).count();
-        if self.rooms.len() + made >= self.limits.max_rooms {
+        if self.rooms.open_count() + made >= self.limits.max_rooms {
             return Err(Refusal::TooMany(format!("this server has no more than {} rooms", self.limits.max_rooms)));
         }
         let is_taken = !is_private && self.rooms.find(name).is_some();
@@ -189,14 +249,19 @@ impl Hub {
         reader: Option<UserId>,
         effects: &mut Vec<Effect>,
     ) -> Result<Answer, Refusal> {
-        if let Ok((_, id)) = self.joined(slot, room) {
-            return Ok(Answer::Now(Reply::Entered { id }));
+        if let Ok((_, room)) = self.joined(slot, room) {
+            return Ok(Answer::Now(Reply::Entered { room }));
         }
         self.check_room_for_one_more(slot)?;
-        let found = self.rooms.find_open(room).and_then(|key| Some((key, self.rooms.living(key).id()?)));
-        if let Some((key, id)) = found {
+        let is_free = |&key: &RoomKey| {
+            let takes_part = || reader.is_some_and(|user| self.is_attendee(slot) && self.takes_part(user, key));
+            self.rooms.living(key).is_open() || takes_part()
+        };
+        let found = self.rooms.find_durable(room).filter(is_free);
+        if let Some((key, room)) = found.and_then(|key| Some((key, self.rooms.living(key).ids()?))) {
             self.enter(slot, key, effects);
-            return Ok(Answer::Now(Reply::Entered { id }));
+            self.note_choice(slot, key, true);
+            return Ok(Answer::Now(Reply::Entered { room }));
         }
         Ok(self.submit(slot, Job::FindRoom { room, reader }, Purpose::Enter))
     }
@@ -208,55 +273,11 @@ impl Hub {
         }
         Err(Refusal::TooMany(format!("nobody may be in more than {limit} rooms at once")))
     }
-
-    /// Says something in the one room that the session has joined by name.
-    fn say_to_room(
-        &mut self,
-        slot: SlotKey,
-        text: Text,
-        client_id: Option<ClientMark>,
-        effects: &mut Vec<Effect>,
-    ) -> Result<Answer, Refusal> {
-        let key = *self.rooms_of(slot).first().ok_or(Refusal::IsInNoRoom)?;
-        let from = self.who(slot).ok_or(Refusal::IsInNoRoom)?;
-        let room = self.rooms.living(key);
-        if let Some(id) = room.id() {
-            let author = match &from {
-                Who::Guest { uuid, .. } => Author::Guest { uuid: *uuid, name: from.name().into() },
-                Who::User { user, .. } => Author::User(user.id.into()),
-            };
-            let name = Rc::clone(&room.name);
-            return Ok(self.append(slot, id.into(), author, Some(from), text, client_id, Some(name)));
-        }
-        let (room, text) = (Rc::clone(&room.name), text.into_shared());
-        self.messages[0] += 1;
-        let event = Event::RoomMessage { room: Rc::clone(&room), from, text: Rc::clone(&text), stored: None };
-        effects.push(Effect::Tell { audience: Audience::Room { room: key, except: Some(slot) }, event });
-        Ok(Answer::Now(Reply::SaidToRoom { room, text }))
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a message has so many parts, and three of them only pass through")]
-    fn append(
-        &mut self,
-        slot: SlotKey,
-        room: Reference,
-        author: Author,
-        from: Option<Who>,
-        text: Text,
-        client_id: Option<ClientMark>,
-        by_name: Option<Rc<str>>,
-    ) -> Answer {
-        let client_id = client_id.map(ClientMark::into_string);
-        let draft = Draft { room, author, text: text.as_str().into(), client_id, at: UNSET };
-        self.submit(slot, Job::Append(draft), Purpose::Say { from, text: text.into_shared(), by_name })
-    }
 }
 
-/// Nobody may be called what others are called who have no name.
-fn check_name(name: &str) -> Result<(), Refusal> {
+/// Nobody may be called what others are called who have no name. Refused with a sentence.
+pub fn check_user_name(name: &str) -> Result<(), &'static str> {
     let is_guest = name.strip_prefix("guest-").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    if is_guest || name == "deleted user" {
-        return Err(Refusal::NameTaken("that name is kept for those who have none"));
-    }
-    Ok(())
+    let is_kept = is_guest || name == "deleted user";
+    if is_kept { Err("that name is kept for those who have none") } else { Ok(()) }
 }

@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::command::Tag;
-use super::job::{MessageRecord, Reader};
-use crate::id::{ConnectionId, MessageId, RoomId, RoomKey, SlotKey, UserId, Uuid};
+use super::command::{Blob, Tag};
+use super::job::{ChatRecord, MessageRecord, Reader};
+use crate::id::{ConnectionId, Mark, MessageId, RoomId, RoomIds, RoomKey, SlotKey, UserId, Uuid};
 use crate::timestamp::Timestamp;
 
 /// One thing that somebody is to be told.
@@ -36,7 +36,7 @@ pub enum Effect {
 
 /// Who is told of an event. A room's members are those who are in it when the effect is carried out, which is before
 /// the next request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Audience {
     /// The members of a room.
     Room {
@@ -47,6 +47,8 @@ pub enum Audience {
     },
     /// One session.
     Session(SlotKey),
+    /// These sessions.
+    These(Vec<SlotKey>),
     /// All sessions.
     Everybody,
 }
@@ -104,15 +106,23 @@ pub struct User {
     pub name: Rc<str>,
 }
 
-/// Where and when a message was stored.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// Where and when a message was stored, and what else there is to know of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stored {
     /// Its id.
     pub message: MessageId,
     /// The room.
-    pub room: RoomId,
+    pub room: RoomIds,
     /// When.
     pub at: Timestamp,
+    /// What kind of message it is, if not plain text.
+    pub message_type: Option<Rc<str>>,
+    /// What is attached.
+    pub file: Option<Rc<str>>,
+    /// To whom alone it was said, if it was said in the private room of two.
+    pub direct_to: Option<Uuid>,
+    /// How many sessions it was told to, the sender's own apart.
+    pub delivered: usize,
 }
 
 /// A room in a list of rooms.
@@ -172,6 +182,12 @@ pub enum Reply {
         /// In the order of joining.
         members: Vec<ConnectionId>,
     },
+    /// The session takes part as a user.
+    Attended(Box<Attended>),
+    /// The session is in those rooms alone that it enters from now on.
+    Choosing,
+    /// The private rooms in which the user takes part, the most recently used first.
+    Chats(Vec<ChatRecord>),
     /// A user: made, become, found or renamed.
     User {
         /// Who.
@@ -191,8 +207,8 @@ pub enum Reply {
     },
     /// A durable room: made or renamed.
     Room {
-        /// Its id.
-        id: RoomId,
+        /// Its ids.
+        room: RoomIds,
         /// Its name.
         name: Rc<str>,
     },
@@ -204,19 +220,26 @@ pub enum Reply {
     /// The session is in this durable room now.
     Entered {
         /// Which.
-        id: RoomId,
+        room: RoomIds,
     },
     /// The session is no longer in this durable room.
     Exited {
         /// Which.
-        id: RoomId,
+        room: RoomIds,
     },
     /// The message is stored, and the room has been told.
-    Said(Stored),
+    Said {
+        /// Who said it: nothing for programs.
+        from: Option<Who>,
+        /// What.
+        text: Rc<str>,
+        /// Where and when.
+        stored: Stored,
+    },
     /// What was said in a room.
     Messages {
         /// The room.
-        room: RoomId,
+        room: RoomIds,
         /// Oldest first.
         messages: Vec<MessageRecord>,
         /// Whether there are more beyond the page, in the direction in which it was read.
@@ -227,6 +250,20 @@ pub enum Reply {
         /// Which it was.
         message: MessageId,
     },
+    /// The message says something else.
+    Edited {
+        /// Which.
+        message: MessageId,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// The reaction is noted.
+    Reacted {
+        /// To which message.
+        message: MessageId,
+    },
+    /// It was passed on to whoever is there.
+    Passed,
     /// The message is known to be read.
     Confirmed {
         /// Which.
@@ -245,6 +282,22 @@ pub enum Reply {
     },
     /// No; and nothing was changed or sent.
     Refused(Refusal),
+}
+
+/// What a session hears first that takes part as a user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attended {
+    /// Who it is.
+    pub user: Rc<User>,
+    /// Who is here of those who may be told of one another, the user too.
+    pub online: Vec<Uuid>,
+    /// How far the store is.
+    pub mark: Mark,
+    /// It came back, and this is all that it has missed, oldest first. Nothing: it did not come back, or what it has
+    /// missed can't be said completely.
+    pub missed: Option<Vec<Event>>,
+    /// It is in rooms that it has chosen, and in no others.
+    pub has_chosen: bool,
 }
 
 /// Something that happened, for those who did not do it.
@@ -345,16 +398,78 @@ pub enum Event {
         /// Which.
         message: MessageId,
         /// Where it was.
-        room: RoomId,
+        room: RoomIds,
+    },
+    /// A message says something else.
+    Edited {
+        /// Which.
+        message: MessageId,
+        /// Where it is.
+        room: RoomIds,
+        /// What it says now.
+        text: Rc<str>,
+        /// Since when.
+        at: Timestamp,
+    },
+    /// A reaction was put to a message or taken back.
+    Reacted {
+        /// Which message.
+        message: MessageId,
+        /// Where it is.
+        room: RoomIds,
+        /// By whom.
+        user: Uuid,
+        /// The reaction.
+        emoji: Rc<str>,
+        /// It was taken back.
+        is_removed: bool,
+    },
+    /// A user's first session has come, or the last is gone for good.
+    Presence {
+        /// Who.
+        user: Uuid,
+        /// Whether they are here.
+        is_online: bool,
+    },
+    /// Somebody is typing, or not any more.
+    Typing {
+        /// Who.
+        user: Rc<User>,
+        /// In which room; nothing if it is for the recipient alone.
+        room: Option<RoomIds>,
+        /// Whether.
+        is_typing: bool,
+    },
+    /// Somebody passes something on that is not kept.
+    Signal {
+        /// Who.
+        user: Rc<User>,
+        /// To a room; nothing if it is for the recipient alone.
+        room: Option<RoomIds>,
+        /// What.
+        data: Blob,
+    },
+    /// There is a new private room, and the recipient takes part.
+    ChatCreated {
+        /// Its ids.
+        room: RoomIds,
+        /// Its name.
+        name: Rc<str>,
+        /// Whose it is.
+        owner: Option<Uuid>,
+        /// Who takes part.
+        participants: Rc<[Rc<User>]>,
     },
     /// Somebody has read a message.
     Confirmed {
         /// Which.
         message: MessageId,
         /// Where it is.
-        room: RoomId,
+        room: RoomIds,
         /// Who.
         user: UserId,
+        /// The reader's other id.
+        user_uuid: Uuid,
         /// When.
         at: Timestamp,
         /// How many have read it.
@@ -370,7 +485,13 @@ impl Event {
             Self::Joined { room, .. } | Self::Left { room, .. } | Self::Expelled { room } => room,
             Self::UserRenamed { user } => &user.name,
             Self::RoomCreated { name, .. } | Self::RoomRenamed { name, .. } => name,
+            Self::ChatCreated { name, .. } => name,
+            Self::Edited { text, .. } => text,
+            Self::Signal { data, .. } => &data.json,
             Self::Switched { .. }
+            | Self::Reacted { .. }
+            | Self::Presence { .. }
+            | Self::Typing { .. }
             | Self::UserDeleted { .. }
             | Self::RoomDeleted { .. }
             | Self::MessageDeleted { .. }

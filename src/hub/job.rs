@@ -1,9 +1,9 @@
 //! What the hub has the store do, and what comes back. Plain values that may go to another thread.
 
-use crate::id::{MessageId, Reference, RoomId, UserId, Uuid};
+use crate::id::{ChangeId, Mark, MessageId, Reference, RoomId, RoomIds, Target, UserId, Uuid};
 use crate::timestamp::{Clock, Timestamp};
 
-use super::command::Page;
+use super::command::{Page, Recovery};
 
 /// Names a job that was given to the store: 1, 2, 3, … in the order in which they were given.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -12,6 +12,74 @@ pub struct Ticket(pub u64);
 /// Work for the store.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Job {
+    /// Somebody begins to take part who has shown a token. Answered by [`Done::Attended`].
+    Attend {
+        /// An id, a UUID or a name; what may be an id or a UUID is one.
+        user: String,
+        /// How many rooms may be named: the most recently used ones.
+        most: usize,
+        /// The session's own name and how far it has heard, if it comes back; see [`Recovery`](super::Recovery).
+        recovery: Option<Recovery>,
+        /// How many messages and changes may be yielded for one who comes back; of more, none.
+        most_missed: usize,
+    },
+    /// Notes whether a user is here. Answered by [`Done::Noted`].
+    SetStatus {
+        /// Who.
+        user: UserId,
+        /// Whether.
+        is_online: bool,
+    },
+    /// Notes that a session has chosen to be in a room, or not any more. Answered by [`Done::Noted`].
+    Follow {
+        /// The session's name for coming back.
+        pid: String,
+        /// Which room.
+        room: RoomId,
+        /// Whether it is in it.
+        is_in: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// Forgets a session that will not come back. Answered by [`Done::Noted`].
+    Forget {
+        /// The session's name for coming back.
+        pid: String,
+    },
+    /// The private rooms in which a user takes part, the most recently used first. Answered by [`Done::Chats`].
+    ListChats {
+        /// Who.
+        user: UserId,
+        /// How many at most.
+        most: usize,
+    },
+    /// Changes a message. Answered by [`Done::Edited`], refused by [`Fault::NoSuchMessage`] whether it is not there or not
+    /// theirs.
+    EditMessage {
+        /// Which.
+        message: MessageId,
+        /// What it says from now on.
+        text: String,
+        /// Who may: its author.
+        by: UserId,
+        /// When.
+        at: Timestamp,
+    },
+    /// Puts a reaction to a message or takes it back. Answered by [`Done::Reacted`].
+    React {
+        /// Which.
+        message: MessageId,
+        /// Who.
+        user: UserId,
+        /// The reaction.
+        emoji: String,
+        /// It is taken back.
+        is_removed: bool,
+        /// Where the message is looked for.
+        reach: Reach,
+        /// When.
+        at: Timestamp,
+    },
     /// Answered by [`Done::User`], refused by [`Fault::NameTaken`].
     CreateUser {
         /// The name.
@@ -40,7 +108,7 @@ pub enum Job {
         /// When.
         at: Timestamp,
     },
-    /// Answered by [`Done::Room`], refused by [`Fault::NameTaken`].
+    /// Answered by [`Done::RoomCreated`], refused by [`Fault::NameTaken`].
     CreateRoom {
         /// The name; of an open room it is free so far.
         name: String,
@@ -94,6 +162,8 @@ pub enum Job {
         message: MessageId,
         /// Who may: its author and the room's owner. Nothing: a program that may delete any.
         by: Option<UserId>,
+        /// When.
+        at: Timestamp,
     },
     /// Notes that a user has read a message. Answered by [`Done::Confirmed`].
     Confirm {
@@ -101,8 +171,11 @@ pub enum Job {
         message: MessageId,
         /// Who.
         user: Reference,
-        /// Where alone the message is looked for. Nothing: in all open rooms, and where the user takes part.
-        rooms: Option<Vec<RoomId>>,
+        /// Where the message is looked for.
+        reach: Reach,
+        /// Whether one's own messages count too. If not, of those nothing is noted, and the answer says that it is no
+        /// news.
+        counts_own: bool,
         /// When.
         at: Timestamp,
     },
@@ -110,9 +183,20 @@ pub enum Job {
     ListReaders {
         /// Of which message.
         message: MessageId,
-        /// Where alone the message is looked for. Nothing: in all open rooms.
-        rooms: Option<Vec<RoomId>>,
+        /// Where the message is looked for.
+        reach: Reach,
     },
+}
+
+/// Where a message is looked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// In all open rooms, and where the user takes part, if there is one.
+    Visible,
+    /// In those rooms.
+    Rooms(Vec<RoomId>),
+    /// In those rooms, and in the private ones where the user takes part.
+    RoomsAndOwn(Vec<RoomId>),
 }
 
 impl Job {
@@ -123,15 +207,22 @@ impl Job {
             Self::CreateUser { at, .. }
             | Self::DeleteUser { at, .. }
             | Self::CreateRoom { at, .. }
+            | Self::EditMessage { at, .. }
+            | Self::React { at, .. }
+            | Self::DeleteMessage { at, .. }
+            | Self::Follow { at, .. }
             | Self::Confirm { at, .. } => *at = clock.next(now),
-            Self::FindUser { .. }
+            Self::Attend { .. }
+            | Self::SetStatus { .. }
+            | Self::Forget { .. }
+            | Self::ListChats { .. }
+            | Self::FindUser { .. }
             | Self::ListUsers
             | Self::RenameUser { .. }
             | Self::FindRoom { .. }
             | Self::RenameRoom { .. }
             | Self::DeleteRoom { .. }
             | Self::ReadMessages { .. }
-            | Self::DeleteMessage { .. }
             | Self::ListReaders { .. } => {}
         }
     }
@@ -140,7 +231,9 @@ impl Job {
     pub fn writes(&self) -> bool {
         !matches!(
             self,
-            Self::FindUser { .. }
+            Self::Attend { .. }
+                | Self::ListChats { .. }
+                | Self::FindUser { .. }
                 | Self::ListUsers
                 | Self::FindRoom { .. }
                 | Self::ReadMessages { .. }
@@ -152,8 +245,9 @@ impl Job {
 /// A message that is to be stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Draft {
-    /// Where. Into a private room only its participants may write.
-    pub room: Reference,
+    /// Where. Into a private room only its participants may write. The private room of two users is made when the first
+    /// of them says something; [`Fault::NoSuchUser`] if there is no such user.
+    pub to: Target,
     /// Who says it.
     pub author: Author,
     /// What is said.
@@ -161,6 +255,8 @@ pub struct Draft {
     /// The author's own mark for it: with one that the author has used before nothing is stored, and the answer is the
     /// first one again.
     pub client_id: Option<String>,
+    /// What kind of message it is.
+    pub message_type: Option<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -189,6 +285,19 @@ pub enum Done {
     User(UserRecord),
     /// All registered users, in the order of their ids.
     Users(Vec<UserRecord>),
+    /// Somebody takes part.
+    Attended(Box<Attended>),
+    /// It is noted.
+    Noted,
+    /// Private rooms, the most recently used first.
+    Chats(Vec<ChatRecord>),
+    /// A room that was made.
+    RoomCreated {
+        /// The room.
+        room: RoomRecord,
+        /// Of a private one: who takes part, the owner too.
+        participants: Vec<UserRecord>,
+    },
     /// A room as it is now.
     Room(RoomRecord),
     /// A room is gone with all that was said in it.
@@ -198,7 +307,7 @@ pub enum Done {
     /// A part of what was said in a room.
     Messages {
         /// The room.
-        room: RoomId,
+        room: RoomIds,
         /// Oldest first.
         messages: Vec<MessageRecord>,
         /// Whether there are more beyond the page, in the direction in which it was read.
@@ -209,24 +318,48 @@ pub enum Done {
         /// Which.
         message: MessageId,
         /// Where it was.
-        room: RoomId,
+        room: RoomIds,
+        /// The change that this is.
+        change: ChangeId,
+    },
+    /// A message says something else.
+    Edited {
+        /// Which.
+        message: MessageId,
+        /// Where it is.
+        room: RoomIds,
+        /// When.
+        at: Timestamp,
+        /// The change that this is.
+        change: ChangeId,
+    },
+    /// A reaction was put to a message or taken back.
+    Reacted {
+        /// Which.
+        message: MessageId,
+        /// Where it is.
+        room: RoomIds,
+        /// The change that this is; none if nothing has changed.
+        change: Option<ChangeId>,
     },
     /// A message is known to be read.
     Confirmed {
         /// Which.
         message: MessageId,
         /// Where it is.
-        room: RoomId,
+        room: RoomIds,
         /// By whom.
         user: UserId,
+        /// The reader's other id.
+        user_uuid: Uuid,
         /// Who said it, if it is a registered user.
         author: Option<UserId>,
         /// Since when: of a message that was confirmed before, the first time.
         at: Timestamp,
         /// How many have read it.
         read_by: u64,
-        /// Whether that is news.
-        is_new: bool,
+        /// The change that this is; none if it is no news.
+        change: Option<ChangeId>,
     },
     /// Who has read a message.
     Readers {
@@ -243,13 +376,97 @@ pub struct Appended {
     /// Its id.
     pub message: MessageId,
     /// Where.
-    pub room: RoomId,
+    pub room: RoomIds,
     /// Who said it, if it is a registered user.
     pub author: Option<UserRecord>,
+    /// To whom alone it was said, if it was, and the room that the two have for it.
+    pub direct: Option<Box<Direct>>,
     /// When.
     pub at: Timestamp,
     /// It was stored before: nobody is to be told again.
     pub is_repeat: bool,
+}
+
+/// Something was said to one user.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Direct {
+    /// The private room of the two.
+    pub room: RoomRecord,
+    /// The other one; the same one, if somebody talks to themselves.
+    pub to: UserRecord,
+}
+
+/// What somebody needs to know who begins to take part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Attended {
+    /// Who it is.
+    pub user: UserRecord,
+    /// The private rooms in which they take part, the most recently used first.
+    pub rooms: Vec<RoomRecord>,
+    /// Rooms that the session had chosen when it was lost. Not empty: it is in those alone.
+    pub chosen: Vec<RoomRecord>,
+    /// How far the store is.
+    pub mark: Mark,
+    /// What a session that comes back has missed in all these rooms; nothing if that can't be said, or was not asked.
+    pub missed: Option<Missed>,
+}
+
+/// What happened in somebody's rooms while they were away.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Missed {
+    /// What was said, oldest first.
+    pub messages: Vec<(RoomIds, MessageRecord)>,
+    /// What has become of messages, these and older ones, oldest first.
+    pub changes: Vec<ChangeRecord>,
+}
+
+/// A change of a message.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChangeRecord {
+    /// Of which message.
+    pub message: MessageId,
+    /// Where it is.
+    pub room: RoomIds,
+    /// Who has changed it; nobody known for a program.
+    pub user: Option<UserRecord>,
+    /// When.
+    pub at: Timestamp,
+    /// What has changed.
+    pub what: Change,
+}
+
+/// What has changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Change {
+    /// What it says: today's text.
+    Edited(String),
+    /// It is gone.
+    Deleted,
+    /// A reaction was put to it or taken back.
+    Reacted {
+        /// The reaction.
+        emoji: String,
+        /// It was taken back.
+        is_removed: bool,
+    },
+    /// Somebody has read it.
+    Confirmed {
+        /// How many have by now.
+        read_by: u64,
+    },
+}
+
+/// A private room in the list of those in which somebody takes part.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ChatRecord {
+    /// The room.
+    pub room: RoomRecord,
+    /// When something was said there last.
+    pub updated_at: Timestamp,
+    /// How many messages of others came after the last that was read.
+    pub unread: u64,
+    /// What was said last.
+    pub last: Option<MessageRecord>,
 }
 
 /// A registered user.
@@ -278,6 +495,13 @@ pub struct RoomRecord {
     pub is_private: bool,
 }
 
+impl RoomRecord {
+    /// Both ids.
+    pub fn ids(&self) -> RoomIds {
+        RoomIds { id: self.id, uuid: self.uuid }
+    }
+}
+
 /// A message that was said.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MessageRecord {
@@ -297,6 +521,16 @@ pub struct MessageRecord {
     pub read_by: u64,
     /// Whether the one who asks has.
     pub read_self: bool,
+    /// What kind of message it is; `text` where nobody said otherwise.
+    pub message_type: String,
+    /// What is attached.
+    pub file: Option<String>,
+    /// When it was changed last.
+    pub edited_at: Option<Timestamp>,
+    /// Reactions and by how many they were put, the oldest first.
+    pub reactions: Vec<(String, u64)>,
+    /// To whom alone it was said, if it was said in the private room of two.
+    pub direct_to: Option<Uuid>,
 }
 
 /// Who has read a message.

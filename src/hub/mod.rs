@@ -11,43 +11,55 @@
 //! Slots are named by the caller; the hub only promises not to mix up their tenants: [`Hub::open`] and
 //! [`Hub::close`] frame each tenancy.
 
+mod attend;
+mod check;
 mod command;
 mod committed;
 mod durable;
 mod effect;
 pub mod job;
+mod lapse;
+mod presence;
 mod room;
+mod say;
 mod session;
 mod talk;
+mod typing;
 
 pub use crate::id::RoomKey;
-pub use command::{Claim, ClientMark, Command, Invalid, Name, Page, Place, Request, Tag, Text};
-pub use effect::{Audience, Effect, Event, ListedRoom, Refusal, Reply, Stored, User, Who};
+pub use command::{
+    Attend, Blob, Claim, ClientMark, Command, Emoji, Invalid, MessageType, Name, Page, Place, Recovery, Request, Tag,
+    Text,
+};
+pub use durable::check_user_name;
+pub use effect::{Attended, Audience, Effect, Event, ListedRoom, Refusal, Reply, Stored, User, Who};
 
 use std::collections::HashMap;
 use std::mem;
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::id::{ConnectionId, Reference, SlotKey, UserId};
+use crate::id::{ChangeId, ConnectionId, Mark, MessageId, Reference, SlotKey, UserId};
 use crate::timestamp::{Clock, Timestamp};
 use committed::Pending;
 use job::{Job, RoomRecord, Ticket};
+use lapse::Lapses;
+use presence::Presence;
 use room::Rooms;
 use session::{Asker, Session};
-
-/// See [`Hub::check_invariants`].
-const CHECKED_UP_TO_SESSIONS: usize = 64;
 
 /// How much there may be of what clients make.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Rooms that this process knows at once.
+    /// Open rooms that this process knows at once.
     pub max_rooms: usize,
     /// Rooms that a session may be in.
     pub max_rooms_joined: usize,
     /// Durable rooms that a user may have made, open and private ones.
     pub max_rooms_owned: usize,
+    /// Everybody is told who comes and goes, not just those who share a private room with them.
+    pub presence_of_all: bool,
 }
 
 /// All users, sessions and rooms of this process.
@@ -59,11 +71,17 @@ pub struct Hub {
     /// The sessions of each registered user who is here.
     users: HashMap<UserId, SmallVec<[SlotKey; 2]>>,
     rooms: Rooms,
+    presence: Presence,
+    /// Who is typing: the session, and where.
+    typings: Lapses<(SlotKey, typing::Place)>,
     next_id: u64,
     limits: Limits,
     /// Tells this process's guests from all others'.
     nonce: u64,
     clock: Clock,
+    /// Since the server's start.
+    now: Duration,
+    mark: Mark,
     /// What is to be given to the store.
     jobs: Vec<(Ticket, Job)>,
     /// What the store has, and whom to tell.
@@ -81,10 +99,14 @@ impl Hub {
             slots: HashMap::new(),
             users: HashMap::new(),
             rooms: Rooms::default(),
+            presence: Presence::new(),
+            typings: Lapses::of(typing::TYPING),
             next_id: 0,
             limits,
             nonce,
             clock: Clock::after(last),
+            now: Duration::ZERO,
+            mark: Mark { message: MessageId(0), change: ChangeId(0) },
             jobs: Vec::new(),
             pending: HashMap::new(),
             last_ticket: 0,
@@ -141,13 +163,16 @@ impl Hub {
         let Request { claimed_sender, command, tag } = request;
         let is_message = session::is_message(&command);
         let outcome = self.check_claim(slot, claimed_sender.as_ref()).and_then(|()| {
-            // The two halves of what can be asked: that which is answered at once, and that which the store answers.
+            // What can be asked is answered at once, or by the store.
             match command {
                 Command::Join { .. }
                 | Command::Leave
                 | Command::SayToUser { .. }
                 | Command::ListRooms
                 | Command::ListMembers { .. } => self.talk(slot, command, effects).map(Answer::Now),
+                Command::Choose | Command::Type { .. } | Command::Signal { .. } => {
+                    self.pass_on(slot, command, effects).map(Answer::Now)
+                }
                 command => self.ask_store(slot, claimed_sender, command, effects),
             }
         });
@@ -176,7 +201,9 @@ impl Hub {
     /// The connection in `slot` has ended: it leaves its rooms, and its id leads nowhere from now on. What it has given
     /// to the store is stored, and told to others, all the same.
     pub fn close(&mut self, slot: SlotKey, effects: &mut Vec<Effect>) {
+        self.stop_all_typing(slot, effects);
         self.leave_all(slot, effects);
+        self.stop_attending(slot);
         self.be_user(slot, None);
         if let Some(session) = self.sessions.get_mut(slot.index()).and_then(Option::take) {
             if let Asker::Client(id) = session.asker {
@@ -189,6 +216,20 @@ impl Hub {
             }
         }
         self.check_in_debug();
+    }
+
+    /// It is so long since the server's start: what is due by now happens.
+    pub fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
+        self.now = self.now.max(now);
+        let have_stopped = self.stop_lapsed_typing(effects);
+        if self.see_off(effects) || have_stopped {
+            self.check_in_debug();
+        }
+    }
+
+    /// When [`Hub::advance`] has something to do next, if nothing else happens.
+    pub fn next_lapse(&self) -> Option<Duration> {
+        self.typings.next().into_iter().chain(self.presence.next_lapse()).min()
     }
 
     /// What the hub wants stored or looked up since the last call, at this time of day: messages get later times than all
@@ -235,6 +276,8 @@ impl Hub {
         self.users.shrink_to_fit();
         self.pending.shrink_to_fit();
         self.rooms.give_back();
+        self.presence.give_back();
+        self.typings.give_back();
     }
 
     /// How many clients there are.
@@ -242,7 +285,7 @@ impl Hub {
         self.slots.len()
     }
 
-    /// How many rooms are known: the open ones, and the private ones that somebody is in.
+    /// How many rooms are known: the open ones, and the private ones that somebody is in or whose participants are present.
     pub fn room_count(&self) -> usize {
         self.rooms.len()
     }
@@ -273,46 +316,6 @@ impl Hub {
             (Claim::Connection(_), Asker::Program) => false,
         };
         if is_own { Ok(()) } else { Err(Refusal::NotYourId) }
-    }
-
-    /// After every change in a debug build, while the hub is small: the checks cost time in proportion to it.
-    fn check_in_debug(&self) {
-        if cfg!(debug_assertions) && self.slots.len() <= CHECKED_UP_TO_SESSIONS {
-            self.check_invariants();
-        }
-    }
-
-    /// Panics unless sessions, users, ids and rooms agree with one another. For tests.
-    pub fn check_invariants(&self) {
-        let (mut clients, mut users) = (0, 0);
-        for (index, session) in self.sessions.iter().enumerate() {
-            let Some(session) = session else { continue };
-            let slot = SlotKey::new(index);
-            if let Asker::Client(id) = session.asker {
-                clients += 1;
-                assert!(id.0 < self.next_id, "{session:?} was never opened");
-                assert_eq!(self.slots.get(&id), Some(&slot), "{session:?} is not found by its id");
-            }
-            if let Some(user) = &session.user {
-                users += 1;
-                assert!(
-                    self.users.get(&user.id).is_some_and(|slots| slots.contains(&slot)),
-                    "{session:?} is not online"
-                );
-            }
-            for &room in &session.rooms {
-                let times = self.members(room).iter().filter(|&&member| member == slot).count();
-                assert_eq!(times, 1, "{session:?} is not a member, once, of its room");
-            }
-            for ticket in session.open_tickets() {
-                assert_eq!(self.pending.get(&ticket).and_then(|pending| pending.asker), Some(slot), "a lost request");
-            }
-        }
-        assert_eq!(self.slots.len(), clients, "an id leads to a slot without a session");
-        assert_eq!(self.users.values().map(|slots| slots.len()).sum::<usize>(), users, "somebody is online by mistake");
-        let members = self.rooms.check_invariants();
-        let in_rooms: usize = self.sessions.iter().flatten().map(|session| session.rooms.len()).sum();
-        assert_eq!(members, in_rooms, "a room keeps somebody who is not in it");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Rooms and their members.
 //!
 //! All open rooms are here: the durable ones for as long as they are in the store, an ephemeral one from its first
-//! member to its last. A private room is here while somebody is in it.
+//! member to its last. A private room is here while somebody is in it or a participant is present.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -10,7 +10,8 @@ use slab::Slab;
 
 use super::effect::ListedRoom;
 use super::job::RoomRecord;
-use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
+use super::presence::PresentKey;
+use crate::id::{Reference, RoomId, RoomIds, RoomKey, SlotKey, UserId, Uuid};
 
 /// What makes a room durable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,11 +30,18 @@ pub(super) struct Room {
     /// In the order of joining. A plain vector, because every message walks all of it while joining and leaving are
     /// rare; leaving shifts the rest, 4 bytes a member.
     pub(super) members: Vec<SlotKey>,
+    /// Of a private room: the present users who are known to take part, in no order.
+    pub(super) present: Vec<PresentKey>,
 }
 
 impl Room {
     pub(super) fn id(&self) -> Option<RoomId> {
         self.durable.map(|durable| durable.id)
+    }
+
+    /// Both ids, if it is durable.
+    pub(super) fn ids(&self) -> Option<RoomIds> {
+        self.durable.map(|durable| RoomIds { id: durable.id, uuid: durable.uuid })
     }
 
     pub(super) fn owner(&self) -> Option<UserId> {
@@ -44,9 +52,10 @@ impl Room {
         self.durable.is_none_or(|durable| !durable.is_private)
     }
 
-    /// Whether it goes with its last member.
-    fn is_passing(&self) -> bool {
-        self.durable.is_none_or(|durable| durable.is_private)
+    /// Whether nothing keeps it here.
+    fn is_over(&self) -> bool {
+        let is_kept = self.durable.is_some_and(|durable| !durable.is_private);
+        !is_kept && self.members.is_empty() && self.present.is_empty()
     }
 }
 
@@ -72,6 +81,11 @@ impl Rooms {
 
     pub(super) fn len(&self) -> usize {
         self.rooms.len()
+    }
+
+    /// How many of them are open.
+    pub(super) fn open_count(&self) -> usize {
+        self.by_name.len()
     }
 
     /// The open room of that name.
@@ -108,7 +122,7 @@ impl Rooms {
         self.forget_name(key);
         let absorbed = namesake.filter(|&namesake| namesake != key);
         if let Some(namesake) = absorbed {
-            let members = self.dissolve(namesake);
+            let members = self.dissolve(namesake).members;
             self.rooms[key.index()].members.extend(members);
         }
         let room = &mut self.rooms[key.index()];
@@ -118,7 +132,7 @@ impl Rooms {
     }
 
     fn insert(&mut self, name: Rc<str>, durable: Option<Durable>) -> RoomKey {
-        let room = Room { name, durable, opened: self.opened, members: Vec::new() };
+        let room = Room { name, durable, opened: self.opened, members: Vec::new(), present: Vec::new() };
         let key = RoomKey::new(self.rooms.insert(room));
         self.opened += 1;
         self.index(key);
@@ -153,22 +167,41 @@ impl Rooms {
         if let Some(position) = room.members.iter().position(|&m| m == member) {
             room.members.remove(position);
         }
-        let is_over = room.members.is_empty() && room.is_passing();
+        !self.drop_if_over(key)
+    }
+
+    /// A participant of a private room is present.
+    pub(super) fn add_present(&mut self, key: RoomKey, user: PresentKey) {
+        self.rooms[key.index()].present.push(user);
+    }
+
+    /// That participant is not present any more.
+    pub(super) fn remove_present(&mut self, key: RoomKey, user: PresentKey) {
+        let room = &mut self.rooms[key.index()];
+        if let Some(position) = room.present.iter().position(|&p| p == user) {
+            room.present.swap_remove(position);
+        }
+        self.drop_if_over(key);
+    }
+
+    /// Forgets the room if nothing keeps it here. Tells whether it did.
+    pub(super) fn drop_if_over(&mut self, key: RoomKey) -> bool {
+        let is_over = self.living(key).is_over();
         if is_over {
             self.dissolve(key);
         }
-        !is_over
+        is_over
     }
 
-    /// Forgets the room. Returns who was in it.
-    pub(super) fn dissolve(&mut self, key: RoomKey) -> Vec<SlotKey> {
+    /// Forgets the room, and returns what it was.
+    pub(super) fn dissolve(&mut self, key: RoomKey) -> Room {
         self.forget_name(key);
         let room = self.rooms.remove(key.index());
         if let Some(durable) = room.durable {
             self.by_id.remove(&durable.id);
             self.by_uuid.remove(&durable.uuid);
         }
-        room.members
+        room
     }
 
     pub(super) fn give_back(&mut self) {
@@ -191,12 +224,14 @@ impl Rooms {
         listed.collect()
     }
 
-    /// Panics unless names, ids and rooms agree and no passing room is empty. Returns the number of members of all rooms.
-    pub(super) fn check_invariants(&self) -> usize {
-        let (mut members, mut open, mut durable) = (0, 0, 0);
+    /// Panics unless names, ids and rooms agree and each is kept here by something. Returns the number of members of all
+    /// rooms, and of present participants.
+    pub(super) fn check_invariants(&self) -> (usize, usize) {
+        let (mut members, mut present, mut open, mut durable) = (0, 0, 0, 0);
         for (key, room) in &self.rooms {
             let key = RoomKey::new(key);
-            assert!(!room.members.is_empty() || !room.is_passing(), "room {:?} is empty", room.name);
+            assert!(!room.is_over(), "room {:?} is empty", room.name);
+            assert!(!room.is_open() || room.present.is_empty(), "{:?} is open to others too", room.name);
             if room.is_open() {
                 assert_eq!(self.by_name.get(&room.name), Some(&key), "{:?} is not found by its name", room.name);
                 open += 1;
@@ -206,9 +241,10 @@ impl Rooms {
                 durable += 1;
             }
             members += room.members.len();
+            present += room.present.len();
         }
         assert_eq!(self.by_name.len(), open, "a name without a room");
         assert_eq!((self.by_id.len(), self.by_uuid.len()), (durable, durable), "an id without a room");
-        members
+        (members, present)
     }
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use smallvec::SmallVec;
 
+use super::attend::Attendee;
 use super::command::{Command, Request, Tag};
 use super::effect::{Effect, Reply, User, Who};
 use super::job::Ticket;
@@ -31,6 +32,8 @@ pub(super) struct Session {
     pub(super) user: Option<Rc<User>>,
     /// In place, since every delivery looks here and nearly all are in one room, or a few.
     pub(super) rooms: SmallVec<[RoomKey; 4]>,
+    /// It takes part as its user. Apart, since others are the most in number.
+    pub(super) attendee: Option<Box<Attendee>>,
     /// Nothing for nearly all: only requests that the store has to answer take time.
     queue: Option<Box<Queue>>,
 }
@@ -54,7 +57,7 @@ enum Open {
 
 impl Session {
     pub(super) fn new(asker: Asker) -> Self {
-        Self { asker, user: None, rooms: SmallVec::new(), queue: None }
+        Self { asker, user: None, rooms: SmallVec::new(), attendee: None, queue: None }
     }
 
     pub(super) fn is_program(&self) -> bool {

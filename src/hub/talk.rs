@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::command::{Command, Name, Text};
 use super::effect::{Audience, Effect, Event, Refusal, Reply, User, Who};
 use super::session::Asker;
+use super::typing::Place;
 use super::{Hub, job};
 use crate::id::{ConnectionId, RoomKey, SlotKey, UserId};
 
@@ -38,7 +39,7 @@ impl Hub {
         }
         // Alone in an ephemeral room, one gives one up for the other.
         let gives_up_one = current.is_some_and(|key| self.members(key).len() == 1);
-        if found.is_none() && !gives_up_one && self.rooms.len() >= self.limits.max_rooms {
+        if found.is_none() && !gives_up_one && self.rooms.open_count() >= self.limits.max_rooms {
             return Err(Refusal::TooMany(format!("this server has no more than {} rooms", self.limits.max_rooms)));
         }
         if let Some(current) = current {
@@ -58,6 +59,9 @@ impl Hub {
             session.rooms.push(key);
         }
         let room = self.rooms.living(key);
+        if self.is_attendee(slot) && !room.is_open() {
+            return;
+        }
         let event = Event::Joined { room: Rc::clone(&room.name), id: room.id(), who, is_again };
         effects.push(Effect::Tell { audience: Audience::Room { room: key, except: Some(slot) }, event });
     }
@@ -65,12 +69,16 @@ impl Hub {
     /// Takes the session out of a room that it is in, and tells those who stay.
     pub(super) fn leave_room(&mut self, slot: SlotKey, key: RoomKey, effects: &mut Vec<Effect>) {
         let Some(who) = self.who(slot) else { return };
+        let is_silent = self.is_attendee(slot) && !self.rooms.living(key).is_open();
+        if let Some(id) = self.rooms.living(key).id() {
+            self.stop_typing(slot, Place::Room(id), effects);
+        }
         let is_still_there = self.is_there_otherwise(slot, key);
         if let Some(session) = self.session_mut(slot) {
             session.rooms.retain(|room| *room != key);
         }
         let (name, id) = (Rc::clone(&self.rooms.living(key).name), self.rooms.living(key).id());
-        if self.rooms.remove(key, slot) {
+        if self.rooms.remove(key, slot) && !is_silent {
             let event = Event::Left { room: name, id, who, is_still_there };
             effects.push(Effect::Tell { audience: Audience::Room { room: key, except: None }, event });
         }

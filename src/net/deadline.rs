@@ -83,6 +83,12 @@ impl<const KINDS: usize> Deadlines<KINDS> {
         self.nodes.shrink_to_fit();
     }
 
+    /// What `slot` is waiting for: when, and its kind.
+    pub fn of(&self, slot: SlotKey) -> Option<(Instant, usize)> {
+        let node = self.nodes.get(slot.index())?;
+        Some((node.at?, usize::from(node.kind)))
+    }
+
     /// When the next one is due.
     pub fn next(&self) -> Option<Instant> {
         self.lists.iter().filter_map(|list| self.nodes.get(list.first as usize)?.at).min()

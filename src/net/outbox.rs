@@ -66,6 +66,21 @@ impl Outbox {
         self.queue.shrink_to(KEPT_CAPACITY);
     }
 
+    /// Takes out all that is owed, of which nothing must have been written yet.
+    pub fn drain(&mut self) -> VecDeque<Shared> {
+        debug_assert_eq!(self.written, 0, "the other side would lose its place in the stream");
+        self.bytes = 0;
+        std::mem::take(&mut self.queue)
+    }
+
+    /// The same as one piece.
+    pub fn take(&mut self) -> Vec<u8> {
+        let pieces = self.drain();
+        let mut whole = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum());
+        pieces.iter().for_each(|piece| whole.extend_from_slice(piece));
+        whole
+    }
+
     /// Writes until nothing is owed or the writer would block; a partial write is remembered. `last` goes out behind
     /// the rest; where nothing else is owed and the writer takes all of it, it never enters the queue. Tells whether
     /// nothing is owed any more. Errors other than would-block are the writer's. `scratch` is for gathering, and

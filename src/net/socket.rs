@@ -7,6 +7,7 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::outbox::{Outbox, Shared};
+use crate::id::SlotKey;
 
 /// What one read brought.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -33,6 +34,12 @@ impl Socket {
         stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE)?;
         Ok(Self { stream, waits_to_write: false })
+    }
+
+    /// From now on what happens to it is told under another slot's token, beginning with what has happened already.
+    pub fn move_to(&mut self, registry: &Registry, slot: SlotKey) -> io::Result<()> {
+        let interest = if self.waits_to_write { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        registry.reregister(&mut self.stream, Token(slot.index()), interest)
     }
 
     /// Reads once.

@@ -1,20 +1,25 @@
 //! The ends of connections, and of the server itself.
 
-use super::slot::Stage;
+use super::slot::{Link, Stage};
 use super::{Due, Ended, Server};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
+use crate::proto::engineio::Bare;
 use crate::proto::websocket;
 
 impl Server {
     /// Ends a connection from our side: says why, where a frame can, and closes once that has gone out.
     pub(super) fn end(&mut self, key: SlotKey, reason: CloseReason) {
+        let key = self.session_of(key);
         let Some(slot) = self.slots.get(key).filter(|slot| slot.is_live()) else { return };
-        self.journal.note(reason, self.now, || slot.socket.peer());
+        if matches!(slot.link, Link::Polls(_)) {
+            return self.lose_session(key, Bare::Close, reason);
+        }
+        self.journal.note(reason, self.now, || slot.peer());
         if reason == CloseReason::SlowReader {
             slot.outbox.forget_unsent();
         }
-        if slot.dialect().is_some() {
+        if slot.is_open() {
             let mut wire = Vec::new();
             websocket::close(&mut wire, reason.code(), reason.sentence());
             self.owe(key, wire);
@@ -24,15 +29,17 @@ impl Server {
 
     /// What is owed still goes out; then the connection ends.
     pub(super) fn close(&mut self, key: SlotKey) {
+        self.part(key);
         self.slots.begin_closing(key);
         self.arm(key, Due::Close);
     }
 
     /// The connection can neither be read nor written any more, so nothing is due for it either.
     pub(super) fn lose(&mut self, key: SlotKey, reason: Option<CloseReason>) {
+        self.part(key);
         self.deadlines.disarm(key);
         if let (Some(reason), Some(slot)) = (reason, self.slots.get(key)) {
-            self.journal.note(reason, self.now, || slot.socket.peer());
+            self.journal.note(reason, self.now, || slot.peer());
         }
         self.slots.lose(key);
     }
@@ -66,7 +73,10 @@ impl Server {
     }
 
     fn say_goodbye(&mut self) {
-        for key in self.slots.keys() {
+        // Sessions first, so that those who poll are told.
+        let mut keys = self.slots.keys();
+        keys.sort_by_key(|key| self.slots.get(*key).is_none_or(|slot| slot.engine().is_none()));
+        for key in keys {
             match self.slots.get(key).map(|slot| &slot.stage) {
                 Some(Stage::Open { .. }) => self.end(key, CloseReason::GoingAway),
                 Some(Stage::Http(_)) => self.close(key),

@@ -6,6 +6,7 @@ use std::mem;
 
 use http::{Method, StatusCode};
 
+use super::engine::with_origin;
 use super::route::{Route, route};
 use super::slot::{Http, Stage};
 use super::{Due, Server};
@@ -17,17 +18,30 @@ use crate::proto::http::{
     Answer, BodyReader, CONTINUE, Parts, RequestFault, awaits_continue, has_body, keeps_alive, write_head,
 };
 
-/// A request that the hub answers.
+/// A request that is not answered at once.
 pub(super) struct Exchange {
-    api: &'static dyn Api,
-    request: http::Request<()>,
-    keep_alive: bool,
-    state: State,
+    pub(super) asked: Asked,
+    pub(super) request: http::Request<()>,
+    pub(super) keep_alive: bool,
+    pub(super) state: State,
 }
 
-enum State {
+/// Who answers a request.
+#[derive(Clone, Copy)]
+pub(super) enum Asked {
+    /// The hub, in the words of an API.
+    Api(&'static dyn Api),
+    /// The Engine.IO session in that slot, when it has packets for its client.
+    Poll(SlotKey),
+    /// The Engine.IO session in that slot, when it has read the packets in the body.
+    Post(SlotKey),
+}
+
+pub(super) enum State {
     /// The body is awaited.
     Body(BodyReader),
+    /// The session's answer is awaited.
+    Parked,
     /// The hub's reply is awaited. `is_begun`: a part of the answer has gone out already.
     Asked { is_begun: bool },
     /// This is asked when the part before has gone out.
@@ -61,7 +75,7 @@ impl Server {
             let is_in_body = match http.exchange.as_deref().map(|exchange| &exchange.state) {
                 None => false,
                 Some(State::Body(_)) => true,
-                Some(State::Asked { .. } | State::Next(_)) => {
+                Some(State::Asked { .. } | State::Next(_) | State::Parked) => {
                     http.unread = input.to_vec();
                     return 0;
                 }
@@ -114,7 +128,7 @@ impl Server {
         match reader.receive(input) {
             Ok(None) => input.len(),
             Ok(Some((body, taken))) => {
-                self.ask(key, &body);
+                self.ask(key, body);
                 taken
             }
             Err(fault) => {
@@ -129,6 +143,9 @@ impl Server {
         let is_head = request.method() == Method::HEAD;
         // Of a request that is answered by its head alone, the end of the body is not looked for.
         let ends_here = !keep_alive || has_body(&request);
+        if let Some(protocol) = self.protocol_at(request.uri().path()) {
+            return self.take_engine_request(key, protocol, request, keep_alive);
+        }
         let answer = match route(&request, &self.config) {
             Route::Upgrade(dialect, response) => return self.upgrade(key, dialect, &response),
             Route::Exchange(api) => return self.begin_exchange(key, api, request, keep_alive),
@@ -155,24 +172,35 @@ impl Server {
             }
         };
         let (has_body, is_held_back) = (has_body(&request), awaits_continue(&request));
-        let exchange = Exchange { api, request, keep_alive, state: State::Body(reader) };
-        if let Some(Stage::Http(http)) = self.slots.get(key).map(|slot| &mut slot.stage) {
-            http.exchange = Some(Box::new(exchange));
-        }
+        let asked = Asked::Api(api);
+        self.begin_asking(key, Exchange { asked, request, keep_alive, state: State::Body(reader) });
         self.hub.open_for_program(key);
         if !has_body {
-            self.ask(key, &[]);
+            self.ask(key, Vec::new());
         } else if is_held_back {
             self.owe(key, CONTINUE);
         }
     }
 
-    /// The request is whole: it goes to the hub, which answers it now or later.
-    fn ask(&mut self, key: SlotKey, body: &[u8]) {
+    pub(super) fn begin_asking(&mut self, key: SlotKey, exchange: Exchange) {
+        if let Some(Stage::Http(http)) = self.slots.get(key).map(|slot| &mut slot.stage) {
+            http.exchange = Some(Box::new(exchange));
+        }
+    }
+
+    /// The request is whole: it goes to whoever answers it, now or later.
+    fn ask(&mut self, key: SlotKey, body: Vec<u8>) {
         let limits = self.limits.clone();
         let Some(exchange) = self.exchange(key) else { return };
+        let api = match exchange.asked {
+            Asked::Api(api) => api,
+            Asked::Poll(session) | Asked::Post(session) => {
+                exchange.state = State::Parked;
+                return self.take_posted(key, session, body);
+            }
+        };
         exchange.state = State::Asked { is_begun: false };
-        match exchange.api.decode(&exchange.request, body, &limits) {
+        match api.decode(&exchange.request, &body, &limits) {
             Ok(request) => self.ask_hub(key, request),
             Err(answer) => self.end_exchange(key, &answer),
         }
@@ -190,8 +218,8 @@ impl Server {
 
     /// The hub has replied to the request.
     pub(super) fn answer_exchange(&mut self, key: SlotKey, reply: &Reply, tag: Option<&Tag>) {
-        let Some(exchange) = self.exchange(key) else { return };
-        match exchange.api.answer(reply, tag) {
+        let Some(Exchange { asked: Asked::Api(api), .. }) = self.exchange(key) else { return };
+        match api.answer(reply, tag) {
             Answered::Whole(answer) => self.end_exchange(key, &answer),
             Answered::Part { part, next } => self.send_part(key, &part, next),
         }
@@ -238,8 +266,11 @@ impl Server {
         }
     }
 
-    fn end_exchange(&mut self, key: SlotKey, answer: &Answer) {
+    pub(super) fn end_exchange(&mut self, key: SlotKey, answer: &Answer) {
         let Some(exchange) = self.exchange(key) else { return };
+        if !matches!(exchange.asked, Asked::Api(_)) {
+            return self.end_engine_exchange(key, answer);
+        }
         if matches!(exchange.state, State::Asked { is_begun: true }) {
             // It went wrong in the middle: that the answer is not whole shows by the connection's end.
             return self.close(key);
@@ -248,7 +279,21 @@ impl Server {
         self.send_answer(key, answer, is_head, keep_alive);
     }
 
-    fn send_answer(&mut self, key: SlotKey, answer: &Answer, is_head: bool, keep_alive: bool) {
+    fn end_engine_exchange(&mut self, key: SlotKey, answer: &Answer) {
+        let Some(Stage::Http(http)) = self.slots.get(key).map(|slot| &mut slot.stage) else { return };
+        // Taken first: it is answered, so whatever becomes of its connection is nothing to the session.
+        let Some(exchange) = http.exchange.take() else { return };
+        let (has_backlog, answer) =
+            (!http.unread.is_empty(), with_origin(answer, &self.config.origins, &exchange.request));
+        if let Some(slot) = self.slots.get(key) {
+            slot.awaits_packets = false;
+            slot.has_backlog = has_backlog;
+        }
+        self.send_answer(key, &answer, false, exchange.keep_alive);
+        self.slots.queue(key);
+    }
+
+    pub(super) fn send_answer(&mut self, key: SlotKey, answer: &Answer, is_head: bool, keep_alive: bool) {
         let mut wire = Vec::new();
         answer.write(&mut wire, is_head, keep_alive);
         self.owe_answer(key, wire);
@@ -293,12 +338,12 @@ impl Server {
     /// In the words of the API, if it is one that was asked.
     fn refusal(&mut self, key: SlotKey, status: StatusCode, sentence: &str) -> Answer {
         match self.exchange(key) {
-            Some(exchange) => exchange.api.refuse(status, sentence),
-            None => Answer::new(status, sentence),
+            Some(Exchange { asked: Asked::Api(api), .. }) => api.refuse(status, sentence),
+            _ => Answer::new(status, sentence),
         }
     }
 
-    fn answer_and_end(&mut self, key: SlotKey, answer: &Answer, reason: CloseReason) {
+    pub(super) fn answer_and_end(&mut self, key: SlotKey, answer: &Answer, reason: CloseReason) {
         let mut wire = Vec::new();
         answer.write(&mut wire, false, false);
         self.owe(key, wire);

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::dialect::{DIALECTS, Dialect, DialectKey, refusal};
+use crate::dialect::{Encoder, Encoding, refusal};
 use crate::hub::{Audience, Effect, Event, Hub, Reply, RoomKey, Tag};
 use crate::id::SlotKey;
 use crate::net::outbox::Shared;
 
-use super::news::News;
+use super::news::{Encoded, News};
 use super::slot::Slots;
 
 /// After a burst no more room than this is kept for encoding.
@@ -30,8 +30,8 @@ pub(super) struct Rest {
 }
 
 /// Carries out the hub's effects. Keeps its buffers between calls.
-#[derive(Default)]
 pub(super) struct Fanout {
+    pub(super) encoder: Encoder,
     /// What the hub has yielded and nobody has been told yet.
     pub(super) effects: Vec<Effect>,
     /// Where encoding happens, before the bytes are shared.
@@ -46,6 +46,18 @@ pub(super) struct Fanout {
 }
 
 impl Fanout {
+    pub(super) fn new(encoder: Encoder) -> Self {
+        Self {
+            encoder,
+            effects: Vec::new(),
+            wire: Vec::new(),
+            news: News::default(),
+            spent: 0,
+            deliveries: 0,
+            refusals: BTreeMap::new(),
+        }
+    }
+
     /// Carries out all effects, in their order.
     pub(super) fn deliver(&mut self, hub: &Hub, slots: &mut Slots) -> Rest {
         let mut rest = Rest::default();
@@ -55,19 +67,27 @@ impl Fanout {
                 *self.refusals.entry(refusal::code(refused)).or_default() += 1;
             }
             match effect {
-                Effect::Reply { to, reply, tag } if slots.dialect(to).is_none() => rest.answers.push((to, reply, tag)),
+                Effect::Reply { to, reply, tag } if slots.encoding(to).is_none() => rest.answers.push((to, reply, tag)),
                 Effect::Reply { to, reply, tag } => {
-                    let bytes = self.encode_for(to, |dialect, wire| dialect.reply(&reply, tag.as_deref(), wire), slots);
+                    let Some(encoding) = slots.encoding(to) else { continue };
+                    let encoder = &self.encoder;
+                    let bytes = share(&mut self.wire, |wire| {
+                        encoder.reply(encoding, &reply, tag.as_deref(), hub.mark(), wire);
+                    });
                     self.reply(to, bytes, hub, slots);
                 }
                 Effect::Tell { audience: Audience::Session(to), event } => {
-                    let bytes = self.encode_for(to, |dialect, wire| dialect.event(&event, wire), slots);
-                    bytes.into_iter().for_each(|bytes| self.owe(to, bytes, hub, slots));
+                    self.tell_each(std::iter::once(to), &event, hub, slots);
+                }
+                Effect::Tell { audience: Audience::These(recipients), event } => {
+                    self.tell_each(recipients.into_iter(), &event, hub, slots);
                 }
                 Effect::Tell { audience: Audience::Room { room, except }, event } => {
                     self.tell_room(room, except, event, hub, slots);
                 }
-                Effect::Tell { audience: Audience::Everybody, event } => self.tell_everybody(&event, hub, slots),
+                Effect::Tell { audience: Audience::Everybody, event } => {
+                    self.tell_each(hub.everybody(), &event, hub, slots);
+                }
                 Effect::Resume { slot } => rest.resumed.push(slot),
             }
         }
@@ -82,45 +102,32 @@ impl Fanout {
         slots.owe(to, bytes);
     }
 
-    fn encode_for(
-        &mut self,
-        to: SlotKey,
-        encode: impl FnOnce(&dyn Dialect, &mut Vec<u8>),
-        slots: &Slots,
-    ) -> Option<Shared> {
-        let dialect = slots.dialect(to)?;
-        Some(share(&mut self.wire, |wire| encode(dialect.dialect(), wire)))
-    }
-
-    fn reply(&mut self, to: SlotKey, bytes: Option<Shared>, hub: &Hub, slots: &mut Slots) {
-        match bytes {
-            Some(long) if long.len() > LONG_REPLY_BYTES => {
-                self.catch_up(to, hub, slots);
-                self.spent += long.len();
-                slots.owe_answer(to, long);
-            }
-            Some(bytes) => self.owe(to, bytes, hub, slots),
-            None => {}
+    fn reply(&mut self, to: SlotKey, bytes: Shared, hub: &Hub, slots: &mut Slots) {
+        if bytes.len() <= LONG_REPLY_BYTES {
+            return self.owe(to, bytes, hub, slots);
         }
+        self.catch_up(to, hub, slots);
+        self.spent += bytes.len();
+        slots.owe_answer(to, bytes);
     }
 
     fn tell_room(&mut self, room: RoomKey, except: Option<SlotKey>, event: Event, hub: &Hub, slots: &mut Slots) {
         if let Some(except) = except {
             self.catch_up(except, hub, slots);
         }
-        self.spent += self.news.tell(room, event);
+        self.spent += self.news.tell(room, event, hub.mark());
         if let Some(slot) = except.and_then(|except| slots.get(except)) {
             slot.heard = self.news.next_number();
         }
     }
 
-    fn tell_everybody(&mut self, event: &Event, hub: &Hub, slots: &mut Slots) {
-        let mut encoded: [Option<Shared>; DIALECTS.len()] = Default::default();
-        for to in hub.everybody() {
-            let Some(dialect) = slots.dialect(to) else { continue };
-            let wire = &mut self.wire;
-            let bytes = encoded[dialect.index()]
-                .get_or_insert_with(|| share(wire, |wire| dialect.dialect().event(event, wire)));
+    fn tell_each(&mut self, to: impl Iterator<Item = SlotKey>, event: &Event, hub: &Hub, slots: &mut Slots) {
+        let mut encoded = Encoded::default();
+        for to in to {
+            let Some(encoding) = slots.encoding(to) else { continue };
+            let (encoder, wire) = (&self.encoder, &mut self.wire);
+            let encode = || share(wire, |wire| encoder.event(encoding, event, hub.mark(), wire));
+            let bytes = encoded.get(encoding, encode);
             if !bytes.is_empty() {
                 let bytes = Shared::clone(bytes);
                 self.owe(to, bytes, hub, slots);
@@ -134,10 +141,11 @@ impl Fanout {
         let next = self.news.next_number();
         let Some(slot) = slots.get(key).filter(|slot| slot.heard < next) else { return };
         let heard = std::mem::replace(&mut slot.heard, next);
-        let Some(dialect) = slot.dialect() else { return };
-        let (wire, spent, deliveries) = (&mut self.wire, &mut self.spent, &mut self.deliveries);
-        let encode = |event: &Event| share(wire, |wire| dialect.dialect().event(event, wire));
-        self.news.unheard(hub.rooms_of(key), heard, dialect, encode, |bytes| {
+        let Some(encoding) = slot.encoding else { return };
+        let (encoder, wire) = (&self.encoder, &mut self.wire);
+        let (spent, deliveries) = (&mut self.spent, &mut self.deliveries);
+        let encode = |event: &Event, mark| share(wire, |wire| encoder.event(encoding, event, mark, wire));
+        self.news.unheard(hub.rooms_of(key), heard, encoding, encode, |bytes| {
             *spent += REFERENCE_BYTES;
             *deliveries += 1;
             slots.owe(key, bytes);
@@ -158,7 +166,7 @@ impl Fanout {
     pub(super) fn fetch(&mut self, key: SlotKey, hub: &Hub, slots: &mut Slots) -> Option<Shared> {
         let slot = slots.get(key)?;
         let room = self.news.only_room(hub.rooms_of(key));
-        if let Some((whole, count)) = room.and_then(|room| self.whole_for(room, slot.heard, slot.dialect()?)) {
+        if let Some((whole, count)) = room.and_then(|room| self.whole_for(room, slot.heard, slot.encoding?)) {
             self.deliveries += u64::from(count);
             slot.heard = self.news.next_number();
             return Some(whole);
@@ -167,10 +175,10 @@ impl Fanout {
         None
     }
 
-    fn whole_for(&mut self, room: RoomKey, heard: u64, dialect: DialectKey) -> Option<(Shared, u32)> {
-        let wire = &mut self.wire;
-        self.news.whole(room, heard, dialect, |events| {
-            share(wire, |wire| events.for_each(|event| dialect.dialect().event(event, wire)))
+    fn whole_for(&mut self, room: RoomKey, heard: u64, encoding: Encoding) -> Option<(Shared, u32)> {
+        let (encoder, wire) = (&self.encoder, &mut self.wire);
+        self.news.whole(room, heard, encoding, |events| {
+            share(wire, |wire| events.for_each(|(event, mark)| encoder.event(encoding, event, mark, wire)))
         })
     }
 

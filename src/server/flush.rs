@@ -6,9 +6,10 @@
 use mio::Token;
 
 use super::Server;
-use super::slot::Stage;
+use super::slot::{Link, Stage};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
+use crate::net::socket::Socket;
 
 impl Server {
     /// Writes what is owed: to everybody touched in this turn, then to the members of rooms with news.
@@ -38,9 +39,22 @@ impl Server {
         let news = self.fanout.fetch(key, &self.hub, &mut self.slots);
         let Some(slot) = self.slots.get(key).filter(|slot| !matches!(slot.stage, Stage::Gone)) else { return };
         let token = Token(key.index());
-        if slot.socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
-            return self.lose(key, Some(CloseReason::Peer));
+        match &mut slot.link {
+            Link::Socket(socket) => {
+                if socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
+                    return self.lose(key, Some(CloseReason::Peer));
+                }
+            }
+            Link::Polls(_) => {
+                slot.outbox.push(news.unwrap_or_default());
+                self.flush_polls(key);
+            }
+            Link::Through => {
+                slot.outbox.push(news.unwrap_or_default());
+                return self.flush_annex(key);
+            }
         }
+        let Some(slot) = self.slots.get(key) else { return };
         if slot.awaits_flush && slot.outbox.weight() <= self.config.outbox {
             slot.awaits_flush = false;
             self.slots.queue(key);
@@ -59,7 +73,7 @@ impl Server {
             Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
             Stage::Closing { finished } if slot.outbox.is_empty() && !*finished => {
                 *finished = true;
-                slot.socket.finish();
+                slot.socket().into_iter().for_each(Socket::finish);
             }
             _ => {}
         }

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::Server;
+use super::slot::Census;
 use crate::dialect::DIALECTS;
 use crate::error::CloseReason;
 use crate::proto::http::Answer;
@@ -43,9 +44,9 @@ impl Server {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let (dialects, outbox_bytes) = self.slots.census();
+        let (census, outbox_bytes) = self.slots.census();
         Snapshot {
-            dialects,
+            census,
             outbox_bytes,
             rooms: self.hub.room_count(),
             messages: self.hub.message_count(),
@@ -61,8 +62,7 @@ impl Server {
 /// The numbers at one time.
 #[derive(Debug)]
 struct Snapshot {
-    /// Connections of each dialect, and last those that speak HTTP or are ending.
-    dialects: [usize; DIALECTS.len() + 1],
+    census: Census,
     outbox_bytes: usize,
     rooms: usize,
     messages: [u64; 2],
@@ -77,8 +77,10 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let encoder = &mut encoder;
         family(encoder, "connections", "connections by dialect", MetricType::Gauge, |mut metric| {
-            let paths = DIALECTS.iter().map(|dialect| dialect.path()).chain(["http"]);
-            for (path, &count) in paths.zip(&self.dialects) {
+            let Census { dialects, engines: [websockets, polling], others } = self.census;
+            let paths = DIALECTS.iter().map(|dialect| dialect.path()).zip(dialects);
+            let rest = [("engine.io websocket", websockets), ("engine.io polling", polling), ("http", others)];
+            for (path, count) in paths.chain(rest) {
                 ConstGauge::new(count as i64).encode(metric.encode_family(&[("dialect", path)])?)?;
             }
             Ok(())

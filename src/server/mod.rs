@@ -6,6 +6,7 @@
 //! is remembered and goes on in the next turn. Each member is written to once, however much it was told.
 
 mod ending;
+mod engine;
 mod exchange;
 mod fanout;
 mod flush;
@@ -24,8 +25,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use mio::{Events, Poll, Token};
 
-use crate::config::Config;
-use crate::dialect::Limits;
+use crate::config::{self, Config};
+use crate::dialect::{Encoder, Limits};
 use crate::error::{CloseReason, ServerError};
 use crate::hub::{self, Hub};
 use crate::id::SlotKey;
@@ -35,14 +36,17 @@ use crate::net::listener::{Accepted, Listener};
 use crate::net::outbox::Shared;
 use crate::net::socket::Socket;
 use crate::proto::http::HeadLimits;
+use crate::proto::token::Verifier;
 use crate::proto::websocket::{self, Reader};
 use crate::store::Opened;
 use crate::timestamp::Timestamp;
+pub use engine::Sockets;
+use engine::{Engines, Finished};
 use fanout::Fanout;
 use inbox::Inbox;
 use journal::{Journal, Shortage};
 use signal::Signals;
-use slot::{Slot, Slots};
+use slot::{Http, Link, Slot, Slots, Stage};
 
 const LISTENER: Token = Token(usize::MAX - 1);
 const SIGNALS: Token = Token(usize::MAX - 2);
@@ -59,6 +63,8 @@ const SHARES_PER_TURN: usize = 4;
 const FARTHEST_AHEAD: Duration = Duration::from_secs(24 * 3_600);
 /// At the end of all, what is stored is tidied up.
 const STORE_CLOSES_WITHIN: Duration = Duration::from_millis(200);
+/// A session that is over waits so long for one more poll, to tell it.
+const LAST_POLL_WITHIN: Duration = Duration::from_secs(30);
 /// Pings answered one by one in a share; of further ones only the last (RFC 6455 section 5.5.3 allows that).
 const PONGS_PER_SHARE: usize = 16;
 
@@ -71,6 +77,8 @@ enum Due {
     Ping,
     /// The answer to a ping.
     Pong,
+    /// A poll of a session that is over.
+    LastPoll,
     /// The other side to take a part of a long answer.
     Part,
     /// The other side's end of the close.
@@ -78,7 +86,7 @@ enum Due {
 }
 
 impl Due {
-    const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Pong, Self::Part, Self::Close];
+    const ALL: [Self; 6] = [Self::Handshake, Self::Ping, Self::Pong, Self::LastPoll, Self::Part, Self::Close];
 }
 
 /// How the loop ended.
@@ -112,11 +120,19 @@ pub struct Server {
     /// Serves every write of many small frames.
     gathered: Vec<u8>,
     ping: Shared,
+    finished: Finished,
+    /// Who may join namespaces. Nothing: nobody.
+    verifier: Option<Verifier>,
+    /// Whether what is said at `/engine.io/` is sent back.
+    echoes: bool,
+    engines: Engines,
     journal: Journal,
     config: Config,
     head_limits: HeadLimits,
     limits: Limits,
     rate: Option<Rate>,
+    /// When it was made. The hub counts the time from then.
+    started: Instant,
     /// The time at the beginning of the turn.
     now: Instant,
     /// When shutting down, until when at the latest.
@@ -128,8 +144,10 @@ pub struct Server {
 
 impl Server {
     /// Binds the port and takes over SIGTERM and SIGINT. Nothing is accepted before [`Server::run`]. Without a store, all
-    /// rooms are ephemeral. `nonce` is random, see [`Hub::new`].
-    pub fn bind(config: Config, opened: Option<Opened>, nonce: u64) -> Result<Self, ServerError> {
+    /// rooms are ephemeral. `sockets` is what is served over Engine.IO. `nonce` is random, see [`Hub::new`].
+    pub fn bind(config: Config, sockets: Sockets, opened: Option<Opened>, nonce: u64) -> Result<Self, ServerError> {
+        let now = Instant::now();
+        let Sockets { namespaces, verifier, echoes } = sockets;
         let poll = Poll::new().map_err(ServerError::system("make a poll"))?;
         let address = config.listen;
         let listener = Listener::bind(address, poll.registry(), LISTENER)
@@ -144,6 +162,7 @@ impl Server {
             max_rooms: config.max_rooms,
             max_rooms_joined: config.max_rooms_joined,
             max_rooms_owned: config.max_rooms_owned,
+            presence_of_all: config.presence == config::Presence::All,
         };
         let mut hub = Hub::new(limits, nonce, last);
         hub.load(&rooms);
@@ -156,18 +175,23 @@ impl Server {
             slots: Slots::default(),
             hub,
             inbox,
-            fanout: Fanout::default(),
+            fanout: Fanout::new(Encoder { namespaces }),
             reader: Reader::new(config.max_message),
             deadlines: Deadlines::default(),
             pauses: Deadlines::default(),
             scratch: vec![0; READ_SHARE_BYTES],
             gathered: Vec::new(),
             ping: Shared::from(websocket::PING),
+            finished: Finished::default(),
+            verifier,
+            echoes,
+            engines: Engines::default(),
             journal: Journal::default(),
             head_limits: HeadLimits { max_bytes: config.max_head, max_headers: config.max_headers },
             limits: Limits { max_text: config.max_text },
             rate: Rate::new(config.rate, config.burst),
-            now: Instant::now(),
+            started: now,
+            now,
             drain_until: None,
             has_said_goodbye: false,
             ended: None,
@@ -249,7 +273,9 @@ impl Server {
         }
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
         let store = self.inbox.next_deadline();
-        let next = [self.deadlines.next(), self.pauses.next(), store, retry_at, self.drain_until];
+        let lapse = self.hub.next_lapse().map(|at| self.started + at);
+        let engines = self.engines.next_deadline();
+        let next = [self.deadlines.next(), self.pauses.next(), engines, lapse, store, retry_at, self.drain_until];
         let next = next.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
@@ -286,7 +312,11 @@ impl Server {
         }
         let rest = self.fanout.deliver(&self.hub, &mut self.slots);
         for (key, reply, tag) in rest.answers {
-            self.answer_exchange(key, &reply, tag.as_deref());
+            if self.slots.is_open(key) {
+                self.answer_joining(key, reply);
+            } else {
+                self.answer_exchange(key, &reply, tag.as_deref());
+            }
         }
         for key in rest.resumed {
             self.resume(key);
@@ -302,8 +332,9 @@ impl Server {
             }
             self.deliver();
         }
-        if !self.hub.must_wait(key) {
-            self.slots.resume(key);
+        let session = self.session_of(key);
+        if !self.must_wait(session) {
+            self.slots.resume(session);
         }
     }
 
@@ -335,7 +366,7 @@ impl Server {
         let (registry, now) = (self.poll.registry(), self.now);
         let made = self.slots.insert(|token| {
             let socket = Socket::register(stream, registry, token)?;
-            Ok(Slot::new(socket, Allowance::full(now)))
+            Ok(Slot::new(Link::Socket(socket), Stage::Http(Http::default()), Allowance::full(now)))
         });
         match made {
             Ok(key) => self.arm(key, Due::Handshake),
@@ -351,7 +382,8 @@ impl Server {
             match Due::ALL[kind] {
                 Due::Handshake => self.give_up_on_handshake(key),
                 Due::Ping => {
-                    self.owe(key, Shared::clone(&self.ping));
+                    let ping = self.ping_for(key);
+                    self.owe(key, ping);
                     if let Some(slot) = self.slots.get(key) {
                         slot.awaits_pong = true;
                     }
@@ -359,12 +391,16 @@ impl Server {
                 }
                 Due::Pong => self.miss_pong(key),
                 Due::Part => self.end(key, CloseReason::SlowReader),
+                Due::LastPoll => self.lose(key, None),
                 Due::Close => self.lose(key, None),
             }
         }
         while let Some((key, _)) = self.pauses.pop_due(self.now) {
             self.end_pause(key);
         }
+        self.tick_engines();
+        self.hub.advance(self.now - self.started, &mut self.fanout.effects);
+        self.deliver();
     }
 
     /// The answer to a ping is overdue. If the loop itself was late, it may have arrived: one look before the end.
@@ -418,6 +454,7 @@ impl Server {
         let freed = self.slots.reap(self.poll.registry(), |key| {
             self.deadlines.disarm(key);
             self.pauses.disarm(key);
+            self.engines.lonely.disarm(key);
         });
         self.give_back();
         if freed > 0
@@ -437,6 +474,7 @@ impl Server {
         self.hub.give_back(end);
         self.deadlines.give_back(end);
         self.pauses.give_back(end);
+        self.engines.give_back(end);
         self.fanout.give_back();
         self.gathered = Vec::new();
     }
@@ -448,6 +486,7 @@ impl Server {
             Due::Pong => self.config.pong,
             Due::Part => self.config.handshake,
             Due::Close => self.config.drain,
+            Due::LastPoll => LAST_POLL_WITHIN,
         };
         self.deadlines.arm(key, due as usize, self.now + after);
     }

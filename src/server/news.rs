@@ -8,8 +8,11 @@
 //! That one number keeps the order: before anything of its own is put into an outbox, and before its membership
 //! changes, a slot is handed what it has not heard yet.
 
-use crate::dialect::{DIALECTS, DialectKey};
+use smallvec::SmallVec;
+
+use crate::dialect::Encoding;
 use crate::hub::{Event, RoomKey};
+use crate::id::Mark;
 use crate::net::outbox::Shared;
 
 /// After a burst no more room than this is kept for the next.
@@ -32,6 +35,8 @@ pub(super) struct News {
 
 struct Item {
     event: Event,
+    /// How far one has heard who has heard this.
+    mark: Mark,
     /// The next item of the same room, or [`NONE`].
     next: u32,
     encoded: Encoded,
@@ -47,8 +52,20 @@ struct RoomNews {
     whole: Encoded,
 }
 
-/// Bytes in each dialect that has needed them so far.
-type Encoded = [Option<Shared>; DIALECTS.len()];
+/// Bytes in each encoding that has been needed so far.
+#[derive(Default)]
+pub(super) struct Encoded(SmallVec<[(Encoding, Shared); 1]>);
+
+impl Encoded {
+    /// The bytes in that encoding, which `encode` makes the first time.
+    pub(super) fn get(&mut self, encoding: Encoding, encode: impl FnOnce() -> Shared) -> &Shared {
+        let place = self.0.iter().position(|(known, _)| *known == encoding).unwrap_or_else(|| {
+            self.0.push((encoding, encode()));
+            self.0.len() - 1
+        });
+        &self.0[place].1
+    }
+}
 
 impl News {
     pub(super) fn is_empty(&self) -> bool {
@@ -62,10 +79,10 @@ impl News {
 
     /// Notes what `room` is told. Returns about how many bytes that is. (Escaped they may be six times as many, but then
     /// so is the reply that counts as well.)
-    pub(super) fn tell(&mut self, room: RoomKey, event: Event) -> usize {
+    pub(super) fn tell(&mut self, room: RoomKey, event: Event, mark: Mark) -> usize {
         let cost = size_of::<Item>() + event.text().len();
         let index = self.items.len() as u32;
-        self.items.push(Item { event, next: NONE, encoded: Encoded::default() });
+        self.items.push(Item { event, mark, next: NONE, encoded: Encoded::default() });
         if let Some(place) = self.place(room) {
             let news = &mut self.rooms[place];
             self.items[news.last as usize].next = index;
@@ -88,12 +105,12 @@ impl News {
         &mut self,
         rooms: &[RoomKey],
         heard: u64,
-        dialect: DialectKey,
-        mut encode: impl FnMut(&Event) -> Shared,
+        encoding: Encoding,
+        mut encode: impl FnMut(&Event, Mark) -> Shared,
         mut hand_over: impl FnMut(Shared),
     ) {
         let mut hand_over = |item: &mut Item| {
-            hand_over(Shared::clone(item.encoded[dialect.index()].get_or_insert_with(|| encode(&item.event))));
+            hand_over(Shared::clone(item.encoded.get(encoding, || encode(&item.event, item.mark))));
         };
         if let Some(room) = self.only_room(rooms) {
             let mut index = self.first_unheard(room, heard);
@@ -149,18 +166,18 @@ impl News {
         &mut self,
         room: RoomKey,
         heard: u64,
-        dialect: DialectKey,
-        encode: impl FnOnce(&mut dyn Iterator<Item = &Event>) -> Shared,
+        encoding: Encoding,
+        encode: impl FnOnce(&mut dyn Iterator<Item = (&Event, Mark)>) -> Shared,
     ) -> Option<(Shared, u32)> {
         let place = self.place(room)?;
         let news = &mut self.rooms[place];
         if self.base + u64::from(news.first) < heard {
             return None;
         }
-        let whole = news.whole[dialect.index()].get_or_insert_with(|| {
+        let whole = news.whole.get(encoding, || {
             let first = self.items.get(news.first as usize);
             let items = std::iter::successors(first, |item| self.items.get(item.next as usize));
-            encode(&mut items.map(|item| &item.event))
+            encode(&mut items.map(|item| (&item.event, item.mark)))
         });
         Some((Shared::clone(whole), news.count))
     }

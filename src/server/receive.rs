@@ -2,13 +2,13 @@
 
 use std::mem;
 
-use super::slot::Stage;
+use super::slot::{Speech, Stage};
 use super::{Due, PONGS_PER_SHARE, READ_SHARE_FRAMES, SHARES_PER_TURN, Server};
-use crate::dialect::{Decoded, DialectKey};
+use crate::dialect::{Decoded, DialectKey, Encoding};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
 use crate::net::socket::Received;
-use crate::proto::websocket::{Fault, Incoming, Inlet};
+use crate::proto::websocket::{Fault, Incoming, Inlet, Message};
 
 impl Server {
     /// Gives each ready slot its share, and then those with more to be read another one: the more is told in a turn, the
@@ -40,8 +40,11 @@ impl Server {
         if matches!(slot.stage, Stage::Gone) {
             return;
         }
-        if slot.has_failed {
+        if slot.has_failed || (slot.awaits_packets && slot.read_closed) {
             return self.lose(key, Some(CloseReason::Peer));
+        }
+        if slot.engine().is_some_and(|engine| engine.has_unread()) {
+            return self.read_posted(key);
         }
         let mut scratch = mem::take(&mut self.scratch);
         let received = if slot.has_backlog { Ok(Received::Bytes(0)) } else { slot.receive(&mut scratch) };
@@ -57,13 +60,16 @@ impl Server {
     fn take_in(&mut self, key: SlotKey, input: &[u8]) {
         let rest = self.read_http(key, input);
         let Some(slot) = self.slots.get(key) else { return };
-        if let Stage::Open { dialect, inlet } = &mut slot.stage {
-            let (dialect, mut inlet) = (*dialect, mem::take(inlet));
-            self.read_inlet(key, dialect, &mut inlet, &rest);
+        if let Stage::Open { inlet, .. } = &mut slot.stage {
+            let mut inlet = mem::take(inlet);
+            self.read_inlet(key, &mut inlet, &rest);
             if let Some(slot) = self.slots.get(key)
                 && let Stage::Open { inlet: place, .. } = &mut slot.stage
             {
                 *place = inlet;
+            }
+            if self.is_taking_over(key) {
+                self.take_over(key);
             }
         }
     }
@@ -76,7 +82,7 @@ impl Server {
         let Some(slot) = self.slots.get(key) else { return };
         let is_closing = matches!(slot.stage, Stage::Closing { .. });
         if !is_closing {
-            self.journal.note(CloseReason::Peer, self.now, || slot.socket.peer());
+            self.journal.note(CloseReason::Peer, self.now, || slot.peer());
         }
         if slot.outbox.is_empty() {
             self.lose(key, None);
@@ -88,7 +94,8 @@ impl Server {
     /// The connection speaks `dialect` from now on.
     pub(super) fn open(&mut self, key: SlotKey, dialect: DialectKey) {
         let Some(slot) = self.slots.get(key) else { return };
-        slot.stage = Stage::Open { dialect, inlet: Inlet::default() };
+        slot.stage = Stage::Open { speech: Speech::Dialect(dialect), inlet: Inlet::default() };
+        slot.encoding = Some(Encoding::of(dialect));
         self.arm(key, Due::Ping);
         if dialect.dialect().takes_part() {
             self.hub.open(key, &mut self.fanout.effects);
@@ -97,14 +104,14 @@ impl Server {
     }
 
     /// Reads frames from what was left over and what has just come; what is not read now is kept in the inlet.
-    fn read_inlet(&mut self, key: SlotKey, dialect: DialectKey, inlet: &mut Inlet, received: &[u8]) {
+    fn read_inlet(&mut self, key: SlotKey, inlet: &mut Inlet, received: &[u8]) {
         let mut kept = mem::take(&mut inlet.unread);
         if kept.is_empty() {
-            let rest = self.read_frames(key, dialect, inlet, received);
+            let rest = self.read_frames(key, inlet, received);
             inlet.unread = received[received.len() - rest..].to_vec();
         } else {
             kept.extend_from_slice(received);
-            let rest = self.read_frames(key, dialect, inlet, &kept);
+            let rest = self.read_frames(key, inlet, &kept);
             kept.drain(..kept.len() - rest);
             if kept.is_empty() {
                 kept = Vec::new();
@@ -114,11 +121,11 @@ impl Server {
     }
 
     /// Reads whole frames, up to the connection's share and allowance. Returns how many bytes are left.
-    fn read_frames(&mut self, key: SlotKey, dialect: DialectKey, inlet: &mut Inlet, mut input: &[u8]) -> usize {
+    fn read_frames(&mut self, key: SlotKey, inlet: &mut Inlet, mut input: &[u8]) -> usize {
         let mut pongs = Pongs::default();
         let mut has_backlog = false;
         for frames in 0.. {
-            if self.slots.dialect(key).is_none() {
+            if !self.slots.is_open(key) || self.is_taking_over(key) {
                 break;
             }
             if self.has_had_its_share(key, frames) {
@@ -129,7 +136,7 @@ impl Server {
                 Ok(None) => break,
                 Ok(Some(incoming)) => {
                     self.count_frame(key);
-                    self.take_frame(key, dialect, incoming, &mut pongs);
+                    self.take_frame(key, incoming, &mut pongs);
                 }
                 Err(fault) => self.end(key, reason(fault)),
             }
@@ -147,7 +154,7 @@ impl Server {
         let is_spent = self.rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, self.now));
         // Whoever asks for more than its outbox holds has to wait until that has gone out.
         slot.awaits_flush = slot.outbox.weight() > self.config.outbox;
-        taken == READ_SHARE_FRAMES || is_spent || slot.awaits_flush || self.hub.must_wait(key)
+        taken == READ_SHARE_FRAMES || is_spent || slot.awaits_flush || self.must_wait(key)
     }
 
     /// A frame or a request came: it counts against the allowance, whatever it is, and shows that the other side lives.
@@ -157,23 +164,26 @@ impl Server {
         if let Some(rate) = rate {
             slot.allowance.spend(rate, now);
         }
-        if mem::take(&mut slot.awaits_pong) {
+        // Engine.IO has pongs of its own, and takes nothing else for one.
+        if slot.awaits_pong && slot.engine().is_none() {
+            slot.awaits_pong = false;
             self.arm(key, Due::Ping);
         }
     }
 
     /// The share or the allowance was used up.
-    fn note_backlog(&mut self, key: SlotKey, has_backlog: bool) {
+    pub(super) fn note_backlog(&mut self, key: SlotKey, has_backlog: bool) {
         let (now, rate) = (self.now, self.rate);
-        let Some(slot) = self.slots.get(key).filter(|slot| slot.dialect().is_some()) else { return };
+        let must_wait = self.must_wait(key);
+        let Some(slot) = self.slots.get(key).filter(|slot| slot.is_open()) else { return };
         slot.has_backlog = has_backlog;
-        slot.awaits_store = self.hub.must_wait(key);
+        slot.awaits_store = must_wait;
         if let Some(rate) = rate.filter(|&rate| slot.allowance.is_exhausted(rate, now)) {
             self.pause(key, rate);
         }
     }
 
-    fn take_frame(&mut self, key: SlotKey, dialect: DialectKey, incoming: Incoming, pongs: &mut Pongs) {
+    fn take_frame(&mut self, key: SlotKey, incoming: Incoming, pongs: &mut Pongs) {
         match incoming {
             Incoming::Ping(pong) => {
                 if let Some(pong) = pongs.allow(pong) {
@@ -182,24 +192,34 @@ impl Server {
             }
             Incoming::Close(answer) => {
                 if let Some(slot) = self.slots.get(key) {
-                    self.journal.note(CloseReason::Peer, self.now, || slot.socket.peer());
+                    self.journal.note(CloseReason::Peer, self.now, || slot.peer());
                 }
                 self.owe(key, answer);
                 self.close(key);
             }
             incoming => {
                 let Some(message) = incoming.message() else { return };
-                match dialect.dialect().decode(message, &self.limits) {
-                    Decoded::Answer(wire) => self.owe(key, wire),
-                    Decoded::Request(request) => {
-                        self.fanout.catch_up(key, &self.hub, &mut self.slots);
-                        self.hub.apply(key, request, &mut self.fanout.effects);
-                    }
-                    Decoded::Refused(refusal, tag) => self.hub.refuse(key, refusal, tag, &mut self.fanout.effects),
+                let Some(Stage::Open { speech, .. }) = self.slots.get(key).map(|slot| &slot.stage) else { return };
+                match *speech {
+                    Speech::Dialect(dialect) => self.take_message(key, dialect, message),
+                    Speech::Engine(_) => self.take_engine_message(key, message),
+                    Speech::Probe(_) => self.take_probe(key, message),
+                    Speech::Annex(_) => {}
                 }
-                self.deliver();
             }
         }
+    }
+
+    fn take_message(&mut self, key: SlotKey, dialect: DialectKey, message: Message<'_>) {
+        match dialect.dialect().decode(message, &self.limits) {
+            Decoded::Answer(wire) => self.owe(key, wire),
+            Decoded::Request(request) => {
+                self.fanout.catch_up(key, &self.hub, &mut self.slots);
+                self.hub.apply(key, request, &mut self.fanout.effects);
+            }
+            Decoded::Refused(refusal, tag) => self.hub.refuse(key, refusal, tag, &mut self.fanout.effects),
+        }
+        self.deliver();
     }
 }
 

@@ -101,6 +101,11 @@ fn upgrade(request: &Request<()>, dialect: DialectKey, config: &Config) -> Resul
     if dialect.dialect().needs_key() {
         check_key(request, config)?;
     }
+    websocket_response(request).map(|response| Route::Upgrade(dialect, response))
+}
+
+/// The head that switches to WebSocket, or why not.
+pub(super) fn websocket_response(request: &Request<()>) -> Result<Response<()>, Answer> {
     let version = request.headers().get(SEC_WEBSOCKET_VERSION);
     if version.is_some_and(|version| version != "13") {
         let answer = Answer::new(StatusCode::UPGRADE_REQUIRED, "the WebSocket version spoken here is 13");
@@ -116,7 +121,6 @@ fn upgrade(request: &Request<()>, dialect: DialectKey, config: &Config) -> Resul
         request.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
     }
     tungstenite::handshake::server::create_response(&request)
-        .map(|response| Route::Upgrade(dialect, response))
         .map_err(|error| Answer::new(StatusCode::BAD_REQUEST, &error.to_string()))
 }
 

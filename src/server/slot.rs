@@ -14,11 +14,12 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 
 use mio::{Registry, Token};
 use slab::Slab;
 
-use crate::dialect::{DIALECTS, DialectKey};
+use crate::dialect::{DIALECTS, DialectKey, Encoding};
 use crate::id::SlotKey;
 use crate::net::allowance::Allowance;
 use crate::net::outbox::{Outbox, Shared};
@@ -26,18 +27,41 @@ use crate::net::socket::{Received, Socket};
 use crate::proto::http::HeadReader;
 use crate::proto::websocket::Inlet;
 
+use super::engine::{Engine, Probe};
 use super::exchange::Exchange;
 
 /// Where a connection is in its life.
 pub(super) enum Stage {
     /// It speaks HTTP: a request is awaited, or its answer.
     Http(Http),
-    /// It speaks a dialect over WebSocket.
-    Open { dialect: DialectKey, inlet: Inlet },
+    /// It speaks to us, over WebSocket or by polls.
+    Open { speech: Speech, inlet: Inlet },
     /// What is owed goes out, then the connection ends. `finished`: we have said that nothing more follows.
     Closing { finished: bool },
     /// Nothing can be read or written; the slot is free at the end of the turn.
     Gone,
+}
+
+/// What an open connection speaks.
+pub(super) enum Speech {
+    /// A dialect.
+    Dialect(DialectKey),
+    /// Engine.IO, and Socket.IO in it. The slot is also that of the first of its sockets.
+    Engine(Box<Engine>),
+    /// It is to become the connection of an Engine.IO session: it says so, and is moved there.
+    Probe(Probe),
+    /// It is one more socket of the Engine.IO session in that slot.
+    Annex(SlotKey),
+}
+
+/// How what is owed gets to the client.
+pub(super) enum Link {
+    /// Over a connection of its own.
+    Socket(Socket),
+    /// In the answers to polls, one at a time: the connection of the one that waits, if one does.
+    Polls(Option<SlotKey>),
+    /// With what is owed to the Engine.IO session of which the slot is an annex.
+    Through,
 }
 
 /// What an HTTP connection keeps between reads.
@@ -60,8 +84,10 @@ impl Http {
 
 /// A connection and its state.
 pub(super) struct Slot {
-    pub(super) socket: Socket,
+    pub(super) link: Link,
     pub(super) stage: Stage,
+    /// In what form it is told what the hub has to say; nothing for one that is told nothing.
+    pub(super) encoding: Option<Encoding>,
     pub(super) outbox: Outbox,
     pub(super) allowance: Allowance,
     /// It has been handed all news below this number, see [`super::news`].
@@ -82,6 +108,8 @@ pub(super) struct Slot {
     pub(super) awaits_store: bool,
     /// It is owed so much that nothing is read until that has gone out.
     pub(super) awaits_flush: bool,
+    /// Its request is answered when its Engine.IO session has something for it: nothing is read until then.
+    pub(super) awaits_packets: bool,
     /// The server is going down: nothing more is read from it.
     is_held: bool,
     /// What may be owed to it beyond the limit of all, because it has asked for a long answer.
@@ -93,10 +121,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(socket: Socket, allowance: Allowance) -> Self {
+    pub(super) fn new(link: Link, stage: Stage, allowance: Allowance) -> Self {
         Self {
-            socket,
-            stage: Stage::Http(Http::default()),
+            link,
+            stage,
+            encoding: None,
             outbox: Outbox::default(),
             allowance,
             heard: 0,
@@ -108,6 +137,7 @@ impl Slot {
             is_throttled: false,
             awaits_store: false,
             awaits_flush: false,
+            awaits_packets: false,
             is_held: false,
             extra: 0,
             awaits_pong: false,
@@ -116,8 +146,26 @@ impl Slot {
         }
     }
 
-    pub(super) fn dialect(&self) -> Option<DialectKey> {
-        if let Stage::Open { dialect, .. } = &self.stage { Some(*dialect) } else { None }
+    /// Its own connection, if it has one.
+    pub(super) fn socket(&self) -> Option<&Socket> {
+        if let Link::Socket(socket) = &self.link { Some(socket) } else { None }
+    }
+
+    /// Who is on the other side of its connection.
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.socket().and_then(Socket::peer)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open { .. })
+    }
+
+    /// The Engine.IO session that it is.
+    pub(super) fn engine(&mut self) -> Option<&mut Engine> {
+        match &mut self.stage {
+            Stage::Open { speech: Speech::Engine(engine), .. } => Some(engine),
+            _ => None,
+        }
     }
 
     /// Whether it can still be talked to: neither closing nor gone.
@@ -128,7 +176,8 @@ impl Slot {
     /// Whether its session is (or is about to be) known to the hub.
     pub(super) fn takes_part(&self) -> bool {
         match &self.stage {
-            Stage::Open { dialect, .. } => dialect.dialect().takes_part(),
+            Stage::Open { speech: Speech::Dialect(dialect), .. } => dialect.dialect().takes_part(),
+            Stage::Open { .. } => true,
             Stage::Http(http) => http.exchange.is_some(),
             _ => false,
         }
@@ -136,7 +185,8 @@ impl Slot {
 
     /// Reads once into `buffer`, and keeps account of whether there may be more.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
-        let received = self.socket.receive(buffer)?;
+        let Link::Socket(socket) = &mut self.link else { return Ok(Received::WouldBlock) };
+        let received = socket.receive(buffer)?;
         self.readable = match received {
             Received::Bytes(count) => count == buffer.len() || self.read_closed,
             Received::WouldBlock | Received::End => false,
@@ -145,16 +195,44 @@ impl Slot {
     }
 
     fn must_wait(&self) -> bool {
-        self.is_throttled || self.awaits_store || self.awaits_flush || self.is_held
+        self.is_throttled || self.awaits_store || self.awaits_flush || self.awaits_packets || self.is_held
     }
 
     fn wants_turn(&self) -> bool {
-        self.has_failed || ((self.readable || self.has_backlog) && !self.must_wait())
+        // Of a poll that nobody waits for any more its session must know.
+        self.has_failed
+            || (self.awaits_packets && self.read_closed)
+            || ((self.readable || self.has_backlog) && !self.must_wait())
     }
 }
 
 /// For so few it is not worth while to give memory back.
 const KEPT_SLOTS: usize = 256;
+
+/// How many connections there are of each kind.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Census {
+    /// Of each dialect.
+    pub(super) dialects: [usize; DIALECTS.len()],
+    /// Engine.IO sessions, with a connection of their own and polling.
+    pub(super) engines: [usize; 2],
+    /// Those that speak HTTP, or are ending.
+    pub(super) others: usize,
+}
+
+impl Census {
+    fn count(&mut self, slot: &Slot) {
+        let place = match (&slot.stage, &slot.link) {
+            (Stage::Open { speech: Speech::Dialect(dialect), .. }, _) => &mut self.dialects[dialect.index()],
+            (Stage::Open { speech: Speech::Engine(_), .. }, Link::Polls(_)) => &mut self.engines[1],
+            (Stage::Open { speech: Speech::Engine(_), .. }, _) => &mut self.engines[0],
+            // It is no connection, but a part of one.
+            (Stage::Open { speech: Speech::Annex(_), .. }, _) => return,
+            _ => &mut self.others,
+        };
+        *place += 1;
+    }
+}
 
 /// All slots, and the lists of those that have work to be done in this turn or the next.
 #[derive(Default)]
@@ -194,19 +272,24 @@ impl Slots {
         self.slab.iter().map(|(index, _)| SlotKey::new(index)).collect()
     }
 
-    /// The dialect that `key` speaks, if it is open.
-    pub(super) fn dialect(&self, key: SlotKey) -> Option<DialectKey> {
-        self.slab.get(key.index())?.dialect()
+    /// In what form `key` is told what the hub has to say.
+    pub(super) fn encoding(&self, key: SlotKey) -> Option<Encoding> {
+        self.slab.get(key.index())?.encoding
     }
 
-    /// How many connections speak each dialect, and last how many none; and the bytes owed to all of them.
-    pub(super) fn census(&self) -> ([usize; DIALECTS.len() + 1], usize) {
-        let (mut dialects, mut bytes) = ([0; DIALECTS.len() + 1], 0);
+    /// Whether `key` speaks to us, over WebSocket or by polls.
+    pub(super) fn is_open(&self, key: SlotKey) -> bool {
+        self.slab.get(key.index()).is_some_and(Slot::is_open)
+    }
+
+    /// How many there are of each kind, and the bytes owed to all of them.
+    pub(super) fn census(&self) -> (Census, usize) {
+        let (mut census, mut bytes) = (Census::default(), 0);
         for (_, slot) in &self.slab {
-            dialects[slot.dialect().map_or(DIALECTS.len(), DialectKey::index)] += 1;
+            census.count(slot);
             bytes += slot.outbox.weight();
         }
-        (dialects, bytes)
+        (census, bytes)
     }
 
     /// Adds finished bytes to what is owed to an open connection. To one that is closing nothing is owed any more.
@@ -308,10 +391,12 @@ impl Slots {
         self.depart(key);
         let Some(slot) = self.slab.get_mut(key.index()).filter(|slot| slot.is_live()) else { return };
         slot.stage = Stage::Closing { finished: false };
+        slot.encoding = None;
         slot.has_backlog = false;
         slot.is_throttled = false;
         slot.awaits_store = false;
         slot.awaits_flush = false;
+        slot.awaits_packets = false;
         slot.is_held = false;
         // What is still to come is thrown away as it arrives, including what has arrived already.
         slot.readable = true;
@@ -326,6 +411,7 @@ impl Slots {
             && !matches!(slot.stage, Stage::Gone)
         {
             slot.stage = Stage::Gone;
+            slot.encoding = None;
             // Freed now and not with the slot: the bytes may be many.
             slot.outbox = Outbox::default();
             self.gone.push(key);
@@ -362,7 +448,9 @@ impl Slots {
         debug_assert!(self.departed.is_empty(), "the hub still knows a slot that is about to be free");
         let count = self.gone.len();
         for key in self.gone.drain(..) {
-            self.slab.remove(key.index()).socket.deregister(registry);
+            if let Link::Socket(socket) = self.slab.remove(key.index()).link {
+                socket.deregister(registry);
+            }
             freed(key);
         }
         count

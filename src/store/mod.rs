@@ -102,6 +102,13 @@ pub trait Store: Send {
     /// [`crate::hub::job::Fault::Unavailable`]. A store that has failed mends itself: it tries anew with the next jobs.
     fn carry_out(&mut self, jobs: &[Job]) -> Vec<Outcome>;
 
+    /// A server begins to serve with it: nobody is here yet, and what is kept for a while only may go if its time is over.
+    /// A program that merely uses the store for a moment does not call this. A sentence says why it could not be done;
+    /// everything else works all the same.
+    fn begin(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Tells whether it would work, by a short look: nothing, or a sentence that says what is wrong.
     fn check(&mut self) -> Result<(), String>;
 

@@ -22,7 +22,9 @@ macro_rules! uuid {
 
 /// The steps from an empty database to today's tables; a database's version is how many of them it has behind it. A step
 /// that was released is never changed.
-static MIGRATIONS: &[&str] = &[concat!(
+static MIGRATIONS: &[&str] = &[ROOMS_AND_MESSAGES, CHANGES_AND_CHATS];
+
+const ROOMS_AND_MESSAGES: &str = concat!(
     // A deleted user stays as a tombstone, for the ids and for what they said; the name is free again.
     "CREATE TABLE users (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -105,7 +107,60 @@ static MIGRATIONS: &[&str] = &[concat!(
         created_date TEXT NOT NULL,
         PRIMARY KEY (sender_id, client_id)
     ) WITHOUT ROWID;",
-)];
+);
+
+const CHANGES_AND_CHATS: &str = concat!(
+    // How many messages came after a time is counted in the index alone.
+    "ALTER TABLE messages ADD COLUMN edited_at TEXT;
+    CREATE INDEX messages_by_chat_and_date ON messages (chat_id, created_date, sender_id);
+
+    CREATE TABLE message_reactions (
+        message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        emoji TEXT NOT NULL,
+        reacted_at TEXT NOT NULL DEFAULT ",
+    now!(),
+    ",
+        PRIMARY KEY (message_id, user_id, emoji)
+    ) WITHOUT ROWID;
+    CREATE INDEX message_reactions_by_user ON message_reactions (user_id);",
+    // The journal of what became of messages, for those who were away. It outlives the messages, and goes with their room.
+    "CREATE TABLE message_changes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        message_id INTEGER NOT NULL,
+        chat_id INTEGER NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+        user_id INTEGER,
+        kind TEXT NOT NULL CHECK (kind IN ('edited', 'deleted', 'reacted', 'unreacted', 'confirmed')),
+        emoji TEXT,
+        changed_at TEXT NOT NULL DEFAULT ",
+    now!(),
+    "
+    );
+    CREATE INDEX message_changes_by_chat ON message_changes (chat_id, id);",
+    // The rooms that a session has chosen, for when it comes back; `pid` is its name for that.
+    "CREATE TABLE socket_rooms (
+        pid TEXT NOT NULL,
+        chat_id INTEGER NOT NULL REFERENCES chats (id) ON DELETE CASCADE,
+        chosen_at TEXT NOT NULL DEFAULT ",
+    now!(),
+    ",
+        PRIMARY KEY (pid, chat_id)
+    ) WITHOUT ROWID;
+    CREATE INDEX socket_rooms_by_chat ON socket_rooms (chat_id);",
+    // The private room of two users, or of one who talks to themselves.
+    "CREATE TABLE direct_chats (
+        low_user INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        high_user INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        chat_id INTEGER NOT NULL UNIQUE REFERENCES chats (id) ON DELETE CASCADE,
+        PRIMARY KEY (low_user, high_user),
+        CHECK (low_user <= high_user)
+    ) WITHOUT ROWID;
+    CREATE INDEX direct_chats_by_high_user ON direct_chats (high_user);",
+    // A repeat is answered as the first was, even when the room is gone.
+    "ALTER TABLE message_marks ADD COLUMN chat_uuid TEXT;
+    ALTER TABLE message_marks ADD COLUMN recipient_id INTEGER;
+    UPDATE message_marks SET chat_uuid = (SELECT uuid FROM chats WHERE id = chat_id);",
+);
 
 /// The version of today's tables.
 pub(super) fn latest() -> usize {
@@ -170,6 +225,24 @@ mod tests {
             assert_eq!(crate::timestamp::Timestamp::parse(&at).unwrap().to_string(), at);
             assert!(seen.insert(uuid));
         }
+    }
+
+    #[test]
+    fn what_an_older_version_stored_is_kept() {
+        let mut db = Connection::open_in_memory().unwrap();
+        db.execute_batch(ROOMS_AND_MESSAGES).unwrap();
+        set_version(&db, 1).unwrap();
+        db.execute_batch(
+            "INSERT INTO messages (content, sender_id) VALUES ('old', 'x');
+             INSERT INTO message_marks VALUES ('x', 'mark', 1, 1, '2024-01-01T12:00:00.000000Z');",
+        )
+        .unwrap();
+        migrate(&mut db).unwrap();
+        let sql = "SELECT m.content, m.edited_at, k.chat_uuid = c.uuid FROM messages m \
+                   JOIN message_marks k ON k.message_id = m.id JOIN chats c ON c.id = m.chat_id";
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let kept: (String, Option<String>, bool) = db.query_row(sql, [], row).unwrap();
+        assert_eq!(kept, ("old".into(), None, true));
     }
 
     #[test]

@@ -3,6 +3,9 @@
 //! A batch is one transaction on one connection. When anything but a job's own refusal goes wrong, all of it is taken
 //! back: what was to be written is unavailable, and what was only to be read is tried once more.
 
+mod attend;
+mod changes;
+mod chats;
 mod opening;
 mod people;
 mod rooms;
@@ -13,13 +16,14 @@ mod trouble;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::{Store, schema};
 use crate::config::Durability;
 use crate::hub::job::{Done, Fault, Job, Outcome};
+use crate::timestamp::Timestamp;
 pub(super) use opening::open;
 use trouble::{Remedy, Trouble};
 
@@ -31,7 +35,7 @@ const BUSY: Duration = Duration::from_millis(1_500);
 const STILL_BUSY: Duration = Duration::from_millis(50);
 
 /// More statements than there are in this folder, so that each is prepared once.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// What is left of the write-ahead log after it was longer, in bytes.
 const JOURNAL_BYTES: i64 = 8 * 1024 * 1024;
@@ -73,6 +77,12 @@ impl Store for Sqlite {
         .into_iter();
         let read = jobs.iter().map(|job| if job.writes() { None } else { read.next() });
         read.map(|outcome| outcome.unwrap_or_else(|| Err(failure.clone()))).collect()
+    }
+
+    fn begin(&mut self) -> Result<(), String> {
+        let now = Timestamp::from(SystemTime::now());
+        self.attempt(|db| enclosed(db, "BEGIN IMMEDIATE", |db| attend::begin(db, now)))
+            .map_err(|trouble| trouble.sentence.into())
     }
 
     /// Writes, since writing is what stops working first: on a full disk, a read-only file system, under a foreign lock.
@@ -148,9 +158,18 @@ impl Sqlite {
 fn transaction(db: &Connection, jobs: &[&Job], each: Each) -> rusqlite::Result<Vec<Outcome>> {
     // One that is to write must be the only writer from the start: it can't become that in the middle.
     let writes = jobs.iter().any(|job| job.writes());
-    run(db, if writes { "BEGIN IMMEDIATE" } else { "BEGIN" })?;
-    let outcomes: rusqlite::Result<Vec<Outcome>> = jobs.iter().map(|job| each(db, job)).collect();
-    let ended = outcomes.and_then(|outcomes| run(db, "COMMIT").map(|()| outcomes));
+    let begin = if writes { "BEGIN IMMEDIATE" } else { "BEGIN" };
+    enclosed(db, begin, |db| jobs.iter().map(|job| each(db, job)).collect())
+}
+
+/// Does something in one transaction: all of it or, if anything goes wrong, nothing.
+fn enclosed<T>(
+    db: &Connection,
+    begin: &str,
+    act: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    run(db, begin)?;
+    let ended = act(db).and_then(|result| run(db, "COMMIT").map(|()| result));
     if ended.is_err() && !db.is_autocommit() {
         // If even that fails, the connection is given up.
         let _ = run(db, "ROLLBACK");
@@ -203,23 +222,42 @@ impl From<rusqlite::Error> for Halt {
 /// A job is judged before it writes, so that a refused one has changed nothing.
 fn carry_out(db: &Connection, job: &Job) -> Result<Done, Halt> {
     match job {
+        Job::Attend { user, most, recovery, most_missed } => {
+            let attended = attend::attend(db, user, *most, recovery.as_ref(), *most_missed)?;
+            Ok(Done::Attended(Box::new(attended)))
+        }
+        Job::SetStatus { user, is_online } => people::set_status(db, *user, *is_online).map(noted),
+        Job::Follow { pid, room, is_in, at } => attend::follow(db, pid, *room, *is_in, *at).map(noted),
+        Job::Forget { pid } => attend::forget(db, pid).map(noted),
+        Job::ListChats { user, most } => chats::list(db, *user, *most).map(Done::Chats),
         Job::CreateUser { name, at } => people::create(db, name, *at).map(Done::User),
         Job::FindUser { user } => people::find(db, *user).map(Done::User),
         Job::ListUsers => people::list(db).map(Done::Users),
         Job::RenameUser { user, name } => people::rename(db, *user, name).map(Done::User),
         Job::DeleteUser { user, at } => people::delete(db, *user, *at).map(Done::User),
         Job::CreateRoom { name, owner, participants, most, at } => {
-            rooms::create(db, name, *owner, participants.as_deref(), *most, *at).map(Done::Room)
+            let created = rooms::create(db, name, *owner, participants.as_deref(), *most, *at);
+            created.map(|(room, participants)| Done::RoomCreated { room, participants })
         }
         Job::FindRoom { room, reader } => rooms::find_for(db, *room, *reader).map(Done::Room),
         Job::RenameRoom { room, name, by } => rooms::rename(db, *room, name, *by).map(Done::Room),
         Job::DeleteRoom { room, by } => rooms::delete(db, *room, *by).map(Done::RoomDeleted),
         Job::Append(draft) => said::append(db, draft).map(Done::Appended),
         Job::ReadMessages { room, reader, page } => said::read(db, *room, *reader, *page),
-        Job::DeleteMessage { message, by } => said::delete(db, *message, *by),
-        Job::Confirm { message, user, rooms, at } => said::confirm(db, *message, *user, rooms.as_deref(), *at),
-        Job::ListReaders { message, rooms } => said::readers(db, *message, rooms.as_deref()),
+        Job::EditMessage { message, text, by, at } => changes::edit(db, *message, text, *by, *at),
+        Job::DeleteMessage { message, by, at } => changes::delete(db, *message, *by, *at),
+        Job::React { message, user, emoji, is_removed, reach, at } => {
+            changes::react(db, *message, *user, emoji, *is_removed, reach, *at)
+        }
+        Job::Confirm { message, user, reach, counts_own, at } => {
+            changes::confirm(db, *message, *user, reach, *counts_own, *at)
+        }
+        Job::ListReaders { message, reach } => changes::readers(db, *message, reach),
     }
+}
+
+fn noted(_: ()) -> Done {
+    Done::Noted
 }
 
 fn run(db: &Connection, sql: &str) -> rusqlite::Result<()> {

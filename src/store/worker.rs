@@ -226,6 +226,10 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
+        // Here and not where the store is opened: others than servers do that too.
+        if let Err(sentence) = self.store.begin() {
+            log::warn!("the store keeps what was to go at the start: {sentence}");
+        }
         loop {
             let first = match self.look_at {
                 None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use roomcast::config::Durability;
-use roomcast::hub::job::{Appended, Author, Done, Draft, Fault, Job, MessageRecord, Outcome, RoomRecord, UserRecord};
+use roomcast::hub::job::{
+    Appended, Author, Done, Draft, Fault, Job, MessageRecord, Outcome, Reach, RoomRecord, UserRecord,
+};
 use roomcast::hub::{Page, Place};
-use roomcast::id::{Reference, UserId, Uuid};
+use roomcast::id::{MessageId, Reference, Target, UserId, Uuid};
 use roomcast::store::{self, Opened, Store};
 use roomcast::timestamp::Timestamp;
 
@@ -109,12 +111,22 @@ impl Subject {
     }
 
     pub fn draft(&mut self, room: impl Into<Reference>, author: Author, text: &str, client_id: Option<&str>) -> Job {
-        let at = self.now();
-        Job::Append(Draft { room: room.into(), author, text: text.into(), client_id: client_id.map(Into::into), at })
+        self.draft_to(Target::Room(room.into()), author, text, client_id)
+    }
+
+    pub fn draft_to(&mut self, to: Target, author: Author, text: &str, client_id: Option<&str>) -> Job {
+        let (text, client_id, at) = (text.into(), client_id.map(Into::into), self.now());
+        Job::Append(Draft { to, author, text, client_id, message_type: None, at })
     }
 
     pub fn say(&mut self, room: impl Into<Reference>, author: Author, text: &str) -> Appended {
         let draft = self.draft(room, author, text, None);
+        appended(self.one(draft))
+    }
+
+    /// Says something to one user alone.
+    pub fn tell(&mut self, to: UserId, by: UserId, text: &str) -> Appended {
+        let draft = self.draft_to(Target::User(to.into()), Author::User(by.into()), text, None);
         appended(self.one(draft))
     }
 
@@ -138,6 +150,11 @@ impl Subject {
     }
 }
 
+/// As far as anybody may see it, one's own messages like others'.
+pub fn confirm(message: MessageId, user: impl Into<Reference>, at: Timestamp) -> Job {
+    Job::Confirm { message, user: user.into(), reach: Reach::Visible, counts_own: true, at }
+}
+
 pub fn user(outcome: Outcome) -> UserRecord {
     match outcome {
         Ok(Done::User(user)) => user,
@@ -147,7 +164,7 @@ pub fn user(outcome: Outcome) -> UserRecord {
 
 pub fn room(outcome: Outcome) -> RoomRecord {
     match outcome {
-        Ok(Done::Room(room)) => room,
+        Ok(Done::Room(room) | Done::RoomCreated { room, .. }) => room,
         other => panic!("{other:?}"),
     }
 }

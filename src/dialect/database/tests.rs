@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::hub::{ClientMark, Name, Text};
-use crate::id::Uuid;
+use crate::id::{RoomIds, Uuid};
 use crate::timestamp::Timestamp;
 
 const LIMITS: Limits = Limits { max_text: 20 };
@@ -45,7 +45,20 @@ fn record(id: i64, user: Option<i64>) -> MessageRecord {
         at: at(),
         read_by: 1,
         read_self: false,
+        message_type: "text".into(),
+        file: None,
+        edited_at: None,
+        reactions: Vec::new(),
+        direct_to: None,
     }
+}
+
+fn both(id: RoomId) -> RoomIds {
+    RoomIds { id, uuid: Uuid::nil() }
+}
+
+fn stored(message: MessageId, room: RoomId) -> Stored {
+    Stored { message, room: both(room), at: at(), message_type: None, file: None, direct_to: None, delivered: 0 }
 }
 
 #[test]
@@ -53,6 +66,13 @@ fn every_request_is_read() {
     let name = |name| Name::new(name).unwrap();
     let (user, room, message) = (Reference::Number(1), Reference::Number(2), MessageId(3));
     let text = Text::new("Hello!", 20).unwrap();
+    let say = |text, client_id| Command::Say {
+        to: Target::Room(room),
+        text,
+        client_id,
+        message_type: None,
+        hears_itself: true,
+    };
     let all = Page { place: Place::After(MessageId(0)), limit: PART_MESSAGES };
     let one = |place, limit| Command::ReadMessages { room, page: Page { place, limit } };
     let uuid = Uuid::from_u128(5);
@@ -95,12 +115,12 @@ fn every_request_is_read() {
         (
             "POST /messages",
             json!({"UserID": 1, "RoomID": 2, "Message": "Hello!"}),
-            making(Some(user), Command::Say { room, text: text.clone(), client_id: None }),
+            making(Some(user), say(text.clone(), None)),
         ),
         (
             "POST /messages",
             json!({"UserID": 1, "RoomID": 2, "Message": "Hello!", "clientId": "c"}),
-            making(Some(user), Command::Say { room, text, client_id: Some(ClientMark::new("c").unwrap()) }),
+            making(Some(user), say(text, Some(ClientMark::new("c").unwrap()))),
         ),
         (
             "GET /messages?RoomID=2",
@@ -209,8 +229,8 @@ fn answers_are_written_to_the_letter() {
         ("", Reply::User { user: ann(), online: true }, 200, r#"{"ID":1,"Username":"Ann"}"#.into()),
         ("", Reply::Users { users: vec![(ann(), true)] }, 200, r#"[{"ID":1,"Username":"Ann"}]"#.into()),
         ("", Reply::UserDeleted { user: UserId(1) }, 200, r#"{"message":"User deleted"}"#.into()),
-        (MAKES, Reply::Room { id: room, name: "R".into() }, 201, r#"{"ID":2,"Name":"R"}"#.into()),
-        ("", Reply::Room { id: room, name: "R".into() }, 200, r#"{"ID":2,"Name":"R"}"#.into()),
+        (MAKES, Reply::Room { room: both(room), name: "R".into() }, 201, r#"{"ID":2,"Name":"R"}"#.into()),
+        ("", Reply::Room { room: both(room), name: "R".into() }, 200, r#"{"ID":2,"Name":"R"}"#.into()),
         (
             "",
             Reply::Rooms { rooms: vec![listed(None), listed(Some(2))] },
@@ -220,13 +240,18 @@ fn answers_are_written_to_the_letter() {
         ("", Reply::RoomDeleted { id: room }, 200, r#"{"message":"Room deleted"}"#.into()),
         (
             MAKES,
-            Reply::Said(Stored { message, room, at: at() }),
+            Reply::Said { from: None, text: "Hello!".into(), stored: stored(message, room) },
             201,
             r#"{"message":"Message created","MessageID":3}"#.into(),
         ),
-        ("", Reply::Messages { room, messages: vec![record(3, None)], has_more: true }, 200, shown.clone()),
-        (FIRST_PART, Reply::Messages { room, messages: vec![record(3, None)], has_more: false }, 200, shown),
-        (FIRST_PART, Reply::Messages { room, messages: vec![], has_more: false }, 200, "[]".into()),
+        ("", Reply::Messages { room: both(room), messages: vec![record(3, None)], has_more: true }, 200, shown.clone()),
+        (
+            FIRST_PART,
+            Reply::Messages { room: both(room), messages: vec![record(3, None)], has_more: false },
+            200,
+            shown,
+        ),
+        (FIRST_PART, Reply::Messages { room: both(room), messages: vec![], has_more: false }, 200, "[]".into()),
         ("", Reply::MessageDeleted { message }, 200, r#"{"message":"Message deleted"}"#.into()),
         (
             MAKES,
@@ -275,7 +300,7 @@ fn in_parts(pages: &[&[i64]]) -> Value {
     for (place, page) in pages.iter().enumerate() {
         let asked = request.take().expect("more is asked for");
         let messages = page.iter().map(|&id| record(id, Some(1))).collect();
-        let reply = Reply::Messages { room: RoomId(2), messages, has_more: place + 1 < pages.len() };
+        let reply = Reply::Messages { room: both(RoomId(2)), messages, has_more: place + 1 < pages.len() };
         match Database.answer(&reply, asked.tag.as_deref()) {
             Answered::Whole(answer) => body.push_str(&answer.body),
             Answered::Part { part, next } => {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::hub::{ClientMark, Name, Text};
+use crate::hub::{ClientMark, Name, Page, Place, Text};
 use crate::id::{ConnectionId, MessageId, Reference, Uuid};
 use crate::timestamp::Timestamp;
 
@@ -41,6 +41,14 @@ fn guest() -> Who {
 
 fn ann() -> Who {
     Who::User { user: user(1, "Ann"), connection: Some(ConnectionId(3)) }
+}
+
+fn both(id: RoomId) -> RoomIds {
+    RoomIds { id, uuid: Uuid::nil() }
+}
+
+fn stored(message: MessageId, room: RoomId) -> Stored {
+    Stored { message, room: both(room), at: at(), message_type: None, file: None, direct_to: None, delivered: 0 }
 }
 
 /// The payloads of finished text frames of less than 64 KiB.
@@ -83,6 +91,13 @@ fn every_event_is_read() {
     let name = |name| Name::new(name).unwrap();
     let (room, user, message) = (Reference::Number(2), Reference::Number(1), MessageId(3));
     let text = Text::new("Hello!", 20).unwrap();
+    let say = |text, client_id| Command::Say {
+        to: Target::Room(room),
+        text,
+        client_id,
+        message_type: None,
+        hears_itself: true,
+    };
     let newest = Page { place: Place::Newest, limit: 50 };
     let cases = [
         ("create_user", json!({"username": " Ann "}), Command::CreateUser { name: name("Ann") }),
@@ -97,15 +112,11 @@ fn every_event_is_read() {
         ("delete_room", json!({"roomId": "2"}), Command::DeleteRoom { room }),
         ("join_room", json!({"roomId": 2}), Command::EnterRoom { room }),
         ("leave_room", json!({"roomId": 2}), Command::ExitRoom { room }),
-        (
-            "send_message",
-            json!({"roomId": 2, "text": "Hello!"}),
-            Command::Say { room, text: text.clone(), client_id: None },
-        ),
+        ("send_message", json!({"roomId": 2, "text": "Hello!"}), say(text.clone(), None)),
         (
             "send_message",
             json!({"roomId": 2, "text": "Hello!", "clientId": "c"}),
-            Command::Say { room, text, client_id: Some(ClientMark::new("c").unwrap()) },
+            say(text, Some(ClientMark::new("c").unwrap())),
         ),
         ("get_messages", json!({"roomId": 2}), Command::ReadMessages { room, page: newest }),
         (
@@ -295,13 +306,13 @@ fn results_are_written_to_the_letter() {
             r#"{"rooms":[{"roomId":2,"roomName":"R","ownerId":1,"memberCount":3},{"roomId":1,"roomName":"R","ownerId":null,"memberCount":3}]}"#
                 .into(),
         ),
-        ("create_room", Reply::Room { id: room, name: "\"R\"".into() }, r#"{"roomId":2,"roomName":"\"R\""}"#.into()),
+        ("create_room", Reply::Room { room: both(room), name: "\"R\"".into() }, r#"{"roomId":2,"roomName":"\"R\""}"#.into()),
         ("delete_room", Reply::RoomDeleted { id: room }, r#"{"roomId":2}"#.into()),
-        ("join_room", Reply::Entered { id: room }, r#"{"roomId":2}"#.into()),
-        ("leave_room", Reply::Exited { id: room }, r#"{"roomId":2}"#.into()),
+        ("join_room", Reply::Entered { room: both(room) }, r#"{"roomId":2}"#.into()),
+        ("leave_room", Reply::Exited { room: both(room) }, r#"{"roomId":2}"#.into()),
         (
             "send_message",
-            Reply::Said(Stored { message, room, at: at() }),
+            Reply::Said { from: None, text: "Hello!".into(), stored: stored(message, room) },
             format!(r#"{{"messageId":3,"roomId":2,"createdAt":"{AT}"}}"#),
         ),
         ("delete_message", Reply::MessageDeleted { message }, r#"{"messageId":3}"#.into()),
@@ -333,9 +344,14 @@ fn pages_tell_where_the_next_begins() {
         at: at(),
         read_by: 2,
         read_self: user.is_some(),
+        message_type: "text".into(),
+        file: None,
+        edited_at: None,
+        reactions: Vec::new(),
+        direct_to: None,
     };
     let result = |messages: Vec<MessageRecord>, has_more: bool| {
-        let reply = Reply::Messages { room: RoomId(2), messages, has_more };
+        let reply = Reply::Messages { room: both(RoomId(2)), messages, has_more };
         let frame = replied(&reply, Some(&tag("get_messages", None))).concat();
         let start = r#"{"event":"ack","payload":{"event":"get_messages","result":"#;
         frame.strip_prefix(start).unwrap().strip_suffix("}}").unwrap().to_owned()
@@ -356,7 +372,7 @@ fn broadcasts_are_written_to_the_letter() {
     let joined = |who, id, is_again| Event::Joined { room: "R".into(), id, who, is_again };
     let left = |who, id, is_still_there| Event::Left { room: "R".into(), id, who, is_still_there };
     let said = |from| {
-        let stored = Some(Stored { message, room, at: at() });
+        let stored = Some(stored(message, room));
         Event::RoomMessage { room: "R".into(), from, text: "Hi \"you\"".into(), stored }
     };
     let cases = [
@@ -394,9 +410,19 @@ fn broadcasts_are_written_to_the_letter() {
             r#""room_updated","payload":{"roomId":2,"roomName":"R"}"#.into(),
         ),
         (Event::RoomDeleted { id: room }, r#""room_deleted","payload":{"roomId":2}"#.into()),
-        (Event::MessageDeleted { message, room }, r#""message_deleted","payload":{"messageId":3,"roomId":2}"#.into()),
         (
-            Event::Confirmed { message, room, user: UserId(1), at: at(), read_by: 4 },
+            Event::MessageDeleted { message, room: both(room) },
+            r#""message_deleted","payload":{"messageId":3,"roomId":2}"#.into(),
+        ),
+        (
+            Event::Confirmed {
+                message,
+                room: both(room),
+                user: UserId(1),
+                user_uuid: Uuid::nil(),
+                at: at(),
+                read_by: 4,
+            },
             format!(
                 r#""readconfirmation_updated","payload":{{"messageId":3,"roomId":2,"userId":1,"readAt":"{AT}","readBy":4}}"#
             ),

@@ -8,15 +8,16 @@ use std::time::Instant;
 use mio::{Poll, Token};
 
 use super::*;
-use crate::dialect::DIALECTS;
+use crate::dialect::socketio::Namespaces;
+use crate::dialect::{DIALECTS, DialectKey};
 use crate::hub::{Command, Limits, Name, Request, Text};
 use crate::net::allowance::Allowance;
 use crate::net::socket::Socket;
 use crate::proto::websocket::Inlet;
-use crate::server::slot::{Slot, Stage};
+use crate::server::slot::{Link, Slot, Speech, Stage};
 use crate::timestamp::Timestamp;
 
-const LIMITS: Limits = Limits { max_rooms: 100, max_rooms_joined: 10, max_rooms_owned: 100 };
+const LIMITS: Limits = Limits { max_rooms: 100, max_rooms_joined: 10, max_rooms_owned: 100, presence_of_all: false };
 const SLOTS: usize = 6;
 const ROOMS: [&str; 3] = ["a", "b", "c"];
 
@@ -37,7 +38,7 @@ impl Rig {
             poll: Poll::new().unwrap(),
             hub: Hub::new(LIMITS, 0, Timestamp::default()),
             slots: Slots::default(),
-            fanout: Fanout::default(),
+            fanout: Fanout::new(Encoder { namespaces: Namespaces::new(&[]) }),
             keys: Vec::new(),
             peers: Vec::new(),
             expected: vec![Vec::new(); SLOTS],
@@ -49,8 +50,9 @@ impl Rig {
             stream.set_nonblocking(true).unwrap();
             let make = |token| {
                 let socket = Socket::register(mio::net::TcpStream::from_std(stream), rig.poll.registry(), token)?;
-                let mut slot = Slot::new(socket, Allowance::full(Instant::now()));
-                slot.stage = Stage::Open { dialect: action(), inlet: Inlet::default() };
+                let open = Stage::Open { speech: Speech::Dialect(action()), inlet: Inlet::default() };
+                let mut slot = Slot::new(Link::Socket(socket), open, Allowance::full(Instant::now()));
+                slot.encoding = Some(Encoding::of(action()));
                 Ok(slot)
             };
             let key = rig.slots.insert(make).unwrap();
@@ -83,7 +85,7 @@ impl Rig {
                     let members = self.hub.members(*room).iter().filter(|&&member| Some(member) != *except);
                     members.for_each(|&member| dialect.event(event, &mut self.expected[member.index()]));
                 }
-                Effect::Tell { audience: Audience::Everybody, .. } | Effect::Resume { .. } => {
+                Effect::Tell { audience: Audience::These(_) | Audience::Everybody, .. } | Effect::Resume { .. } => {
                     unreachable!("without a store")
                 }
             }
@@ -96,7 +98,8 @@ impl Rig {
             let news = self.fanout.fetch(key, &self.hub, &mut self.slots);
             let slot = self.slots.get(key).unwrap();
             let token = Token(key.index());
-            slot.socket.flush(&mut slot.outbox, news, &mut Vec::new(), self.poll.registry(), token).unwrap();
+            let Link::Socket(socket) = &mut slot.link else { panic!("a slot without a connection") };
+            socket.flush(&mut slot.outbox, news, &mut Vec::new(), self.poll.registry(), token).unwrap();
         }
         self.fanout.forget_news();
         for (peer, expected) in self.peers.iter_mut().zip(&mut self.expected) {

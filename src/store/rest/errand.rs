@@ -11,8 +11,8 @@ use super::calls::Endpoint;
 use super::client::{Answer, Failure, How};
 use super::memory::Memory;
 use super::{Upstream, answer};
-use crate::hub::job::{Fault, Job, Outcome, RoomRecord};
-use crate::id::{RoomId, UserId, Uuid};
+use crate::hub::job::{Done, Fault, Job, Outcome, Reach, RoomRecord};
+use crate::id::{ChangeId, RoomId, RoomIds, UserId, Uuid};
 use crate::store::OpenError;
 
 /// A job's calls, all within its deadline.
@@ -25,21 +25,29 @@ impl Errand<'_> {
     /// Does the job.
     pub(super) fn carry_out(&self, job: &Job) -> Outcome {
         match job {
+            Job::Attend { user, .. } => self.attend(user),
+            // The API has no place for these, and they are missed by nobody: this server itself knows who is here, and whoever
+            // comes back is told that what they missed can't be said.
+            Job::SetStatus { .. } | Job::Follow { .. } | Job::Forget { .. } => Ok(Done::Noted),
+            Job::ListChats { .. } | Job::CreateRoom { participants: Some(_), .. } => Err(lacks("private rooms")),
+            Job::EditMessage { .. } => Err(lacks("way to change a message")),
+            Job::React { .. } => Err(lacks("reactions")),
             Job::CreateUser { name, .. } => self.create_user(name),
             Job::FindUser { user } => self.find_user(*user),
             Job::ListUsers => self.list_users(),
             Job::RenameUser { user, name } => self.rename_user(*user, name),
             Job::DeleteUser { user, .. } => self.delete_user(*user),
             Job::CreateRoom { name, owner, participants: None, .. } => self.create_room(name, *owner),
-            Job::CreateRoom { participants: Some(_), .. } => Err(lacks("private rooms")),
             Job::FindRoom { room, .. } => self.find_room(*room),
             Job::RenameRoom { room, name, by } => self.rename_room(*room, name, *by),
             Job::DeleteRoom { room, by } => self.delete_room(*room, *by),
             Job::Append(draft) => self.append(draft),
             Job::ReadMessages { room, page, .. } => self.read_messages(*room, *page),
-            Job::DeleteMessage { message, by } => self.delete_message(*message, *by),
-            Job::Confirm { message, user, rooms, at } => self.confirm(*message, *user, rooms.as_deref(), *at),
-            Job::ListReaders { message, rooms } => self.list_readers(*message, rooms.as_deref()),
+            Job::DeleteMessage { message, by, .. } => self.delete_message(*message, *by),
+            Job::Confirm { message, user, reach, counts_own, at } => {
+                self.confirm(*message, *user, in_rooms(reach), *counts_own, *at)
+            }
+            Job::ListReaders { message, reach } => self.list_readers(*message, in_rooms(reach)),
         }
     }
 
@@ -104,6 +112,15 @@ impl Errand<'_> {
         self.uuid("rooms", room.0)
     }
 
+    pub(super) fn room_ids(&self, id: RoomId) -> RoomIds {
+        RoomIds { id, uuid: self.room_uuid(id) }
+    }
+
+    /// The API counts no changes, so this process does; none leads back to one.
+    pub(super) fn next_change(&self) -> ChangeId {
+        self.memory().next_change()
+    }
+
     /// The API has no UUIDs. These are the same whenever and wherever they are made.
     fn uuid(&self, kind: &str, id: i64) -> Uuid {
         Uuid::new_v5(&self.upstream.namespace, format!("{kind}/{id}").as_bytes())
@@ -117,6 +134,14 @@ impl Errand<'_> {
     /// A panic in another lane has left nothing half done in it.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.upstream.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The rooms in which a message is looked for; nothing stands for all open ones. There are no private ones.
+fn in_rooms(reach: &Reach) -> Option<&[RoomId]> {
+    match reach {
+        Reach::Visible => None,
+        Reach::Rooms(rooms) | Reach::RoomsAndOwn(rooms) => Some(rooms),
     }
 }
 

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use crate::hub::job::MessageRecord;
-use crate::id::{MessageId, RoomId, UserId};
+use crate::id::{ChangeId, MessageId, RoomId, UserId};
 
 /// At least so many things of a kind are remembered, and at most twice as many.
 const THINGS: usize = 10_000;
@@ -30,6 +30,7 @@ pub(super) struct Memory {
     names: Recent<UserId, (String, Instant)>,
     messages: Recent<MessageId, Whereabouts>,
     unread: Option<Unread>,
+    last_change: ChangeId,
 }
 
 /// The rest of a room's messages, of which somebody is reading one part after the other.
@@ -64,6 +65,11 @@ impl Memory {
 
     pub(super) fn forget_message(&mut self, message: MessageId) {
         self.messages.forget(&message);
+    }
+
+    pub(super) fn next_change(&mut self) -> ChangeId {
+        self.last_change.0 += 1;
+        self.last_change
     }
 
     pub(super) fn keep_unread(&mut self, room: RoomId, after: MessageId, messages: Vec<MessageRecord>) {

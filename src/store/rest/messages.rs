@@ -10,7 +10,7 @@ use super::errand::{Errand, lacks, not_understood};
 use super::memory::Whereabouts;
 use crate::hub::job::{Appended, Author, Done, Draft, Fault, MessageRecord, Outcome, Reader};
 use crate::hub::{Page, Place};
-use crate::id::{MessageId, Reference, RoomId, UserId};
+use crate::id::{MessageId, Reference, RoomId, Target, UserId};
 use crate::store::{DELETED_USER, PAGE_BYTES};
 use crate::timestamp::Timestamp;
 
@@ -24,16 +24,25 @@ const LARGEST_LIMIT: usize = 1_000;
 const SHORTEST_CUT: usize = 50;
 const SHORTEST_CUT_BYTES: usize = 32 << 10;
 
+/// The only kind of message that there is.
+const PLAIN: &str = "text";
+
 impl Errand<'_> {
     pub(super) fn append(&self, draft: &Draft) -> Outcome {
         let Author::User(author) = draft.author else {
             return Err(lacks("guests: whoever speaks in its rooms must be a registered user"));
         };
+        let Target::Room(room) = draft.to else {
+            return Err(lacks("messages to a user alone: say it in a room"));
+        };
+        if draft.message_type.as_deref().is_some_and(|kind| kind != PLAIN) {
+            return Err(lacks("kinds of messages: all that it keeps is text"));
+        }
         if draft.client_id.is_some() {
             return Err(lacks("way to know a repeated message again: send it without a client id"));
         }
         let author = self.author(author)?;
-        let room = self.room_id(draft.room)?;
+        let room = self.room_id(room)?;
         let body = json!({ "UserID": author.id.0, "RoomID": room.0, "Message": draft.text });
         let answer = self.send(Endpoint::CreateMessage, &body, absentee)?;
         let answer = answer::one(&answer.body);
@@ -42,13 +51,14 @@ impl Errand<'_> {
         })?);
         self.memory().note_message(message, Whereabouts { room, author: Some(author.id) });
         let at = answer::created_at(answer).unwrap_or(draft.at);
-        Ok(Done::Appended(Appended { message, room, author: Some(author), at, is_repeat: false }))
+        let (room, author) = (self.room_ids(room), Some(author));
+        Ok(Done::Appended(Appended { message, room, author, direct: None, at, is_repeat: false }))
     }
 
     pub(super) fn read_messages(&self, room: Reference, page: Page) -> Outcome {
         let room = self.room_id(room)?;
         let (messages, has_more) = self.page(room, page)?;
-        Ok(Done::Messages { room, messages, has_more })
+        Ok(Done::Messages { room: self.room_ids(room), messages, has_more })
     }
 
     pub(super) fn delete_message(&self, message: MessageId, by: Option<UserId>) -> Outcome {
@@ -59,7 +69,7 @@ impl Errand<'_> {
         }
         self.send(Endpoint::DeleteMessage, &json!({ "MessageID": message.0 }), |_| Fault::NoSuchMessage)?;
         self.memory().forget_message(message);
-        Ok(Done::MessageDeleted { message, room })
+        Ok(Done::MessageDeleted { message, room: self.room_ids(room), change: self.next_change() })
     }
 
     pub(super) fn confirm(
@@ -67,6 +77,7 @@ impl Errand<'_> {
         message: MessageId,
         user: Reference,
         rooms: Option<&[RoomId]>,
+        counts_own: bool,
         at: Timestamp,
     ) -> Outcome {
         let Whereabouts { room, author } = self.locate(message, rooms)?;
@@ -74,17 +85,16 @@ impl Errand<'_> {
         // The answer to a confirmation does not tell whether it is the first.
         let readers = self.readers(message)?;
         let (mut read_by, first) = (readers.len() as u64, readers.iter().find(|reader| reader.user == user.0));
-        let is_new = first.is_none();
-        let at = match first {
-            Some(first) => first.at.unwrap_or(at),
-            None => {
-                let body = json!({ "MessageID": message.0, "UserID": user.0 });
-                let answer = self.send(Endpoint::Confirm, &body, absentee)?;
-                read_by += 1;
-                answer::read_at(answer::one(&answer.body)).unwrap_or(at)
-            }
-        };
-        Ok(Done::Confirmed { message, room, user, author, at, read_by, is_new })
+        let (mut at, mut change) = (first.and_then(|first| first.at).unwrap_or(at), None);
+        if first.is_none() && (counts_own || author != Some(user)) {
+            let body = json!({ "MessageID": message.0, "UserID": user.0 });
+            let answer = self.send(Endpoint::Confirm, &body, absentee)?;
+            read_by += 1;
+            at = answer::read_at(answer::one(&answer.body)).unwrap_or(at);
+            change = Some(self.next_change());
+        }
+        let (room, user_uuid) = (self.room_ids(room), self.user_uuid(user));
+        Ok(Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change })
     }
 
     pub(super) fn list_readers(&self, message: MessageId, rooms: Option<&[RoomId]>) -> Outcome {
@@ -229,6 +239,11 @@ impl Errand<'_> {
             // The list does not tell who has read what.
             read_by: 0,
             read_self: false,
+            message_type: PLAIN.into(),
+            file: None,
+            edited_at: None,
+            reactions: Vec::new(),
+            direct_to: None,
         }
     }
 }

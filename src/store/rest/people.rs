@@ -5,8 +5,8 @@ use serde_json::json;
 use super::answer;
 use super::calls::Endpoint;
 use super::errand::{Errand, not_understood};
-use crate::hub::job::{Done, Fault, Outcome, UserRecord};
-use crate::id::{Reference, UserId};
+use crate::hub::job::{Attended, Done, Fault, Outcome, UserRecord};
+use crate::id::{ChangeId, Mark, MessageId, Reference, UserId};
 
 impl Errand<'_> {
     pub(super) fn create_user(&self, name: &str) -> Outcome {
@@ -18,6 +18,16 @@ impl Errand<'_> {
 
     pub(super) fn find_user(&self, user: Reference) -> Outcome {
         self.user(user).map(Done::User)
+    }
+
+    /// Nobody takes part in a private room, for there are none; and what somebody missed can't be said.
+    pub(super) fn attend(&self, user: &str) -> Outcome {
+        let user = match Reference::parse(user) {
+            Some(user) => self.user(user)?,
+            None => self.users()?.into_iter().find(|record| record.name == user).ok_or(Fault::NoSuchUser)?,
+        };
+        let mark = Mark { message: MessageId(0), change: ChangeId(0) };
+        Ok(Done::Attended(Box::new(Attended { user, rooms: Vec::new(), chosen: Vec::new(), mark, missed: None })))
     }
 
     pub(super) fn list_users(&self) -> Outcome {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::hub::job::{Author, Job};
-use crate::id::{MessageId, Reference, Uuid};
+use crate::id::{MessageId, Reference, Target, Uuid};
 
 /// What a job is about. Two jobs about the same thing keep their order.
 #[derive(PartialEq, Eq, Hash)]
@@ -80,6 +80,12 @@ impl Subjects {
                 self.list.push(About::Name(name.clone()));
             }
             Job::FindUser { user } | Job::DeleteUser { user, .. } => self.user(*user),
+            Job::Attend { user, .. } => match Reference::parse(user) {
+                Some(user) => self.user(user),
+                None => self.list.push(About::Name(user.clone())),
+            },
+            // Nothing is asked of the other server for these.
+            Job::SetStatus { .. } | Job::Follow { .. } | Job::Forget { .. } | Job::ListChats { .. } => {}
             Job::ListUsers => {}
             Job::CreateRoom { name, owner, .. } => {
                 self.user(*owner);
@@ -93,12 +99,18 @@ impl Subjects {
                 self.room(*room);
             }
             Job::Append(draft) => {
-                self.room(draft.room);
+                match draft.to {
+                    Target::Room(room) => self.room(room),
+                    Target::User(user) => self.user(user),
+                }
                 if let Author::User(user) = draft.author {
                     self.user(user);
                 }
             }
-            Job::DeleteMessage { message, .. } | Job::ListReaders { message, .. } => {
+            Job::EditMessage { message, .. }
+            | Job::React { message, .. }
+            | Job::DeleteMessage { message, .. }
+            | Job::ListReaders { message, .. } => {
                 self.list.push(About::Message(*message));
             }
             Job::Confirm { message, user, .. } => {
@@ -131,8 +143,9 @@ mod tests {
     use crate::timestamp::Timestamp;
 
     fn say(room: i64, user: i64) -> Job {
-        let (room, author) = (Reference::Number(room), Author::User(Reference::Number(user)));
-        Job::Append(Draft { room, author, text: "x".into(), client_id: None, at: Timestamp::default() })
+        let (to, author) = (Target::Room(Reference::Number(room)), Author::User(Reference::Number(user)));
+        let (text, at) = ("x".into(), Timestamp::default());
+        Job::Append(Draft { to, author, text, client_id: None, message_type: None, at })
     }
 
     fn find(user: Reference) -> Job {
@@ -149,6 +162,14 @@ mod tests {
     #[test]
     fn chains_that_meet_later_are_one() {
         assert_eq!(chains(&[say(1, 1), say(2, 2), say(3, 3), say(2, 1)]), [vec![0, 1, 3], vec![2]]);
+    }
+
+    #[test]
+    fn who_attends_is_looked_up_after_what_became_of_their_name() {
+        let attend = |user: &str| Job::Attend { user: user.into(), most: 1, recovery: None, most_missed: 1 };
+        let create = Job::CreateUser { name: "eve".into(), at: Timestamp::default() };
+        let jobs = [create, say(1, 1), attend("eve"), attend("1"), attend("bob")];
+        assert_eq!(chains(&jobs), [vec![0, 2], vec![1, 3], vec![4]]);
     }
 
     #[test]

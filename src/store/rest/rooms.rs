@@ -14,7 +14,8 @@ impl Errand<'_> {
         let body = json!({ "UserID": owner.0, "Roomname": name });
         let answer = self.send(Endpoint::CreateRoom, &body, |_| Fault::NoSuchUser)?;
         let id = answer::room_id(answer::one(&answer.body)).ok_or_else(not_understood)?;
-        Ok(Done::Room(self.room_record(answer::Room { id, name: name.into(), owner: Some(owner.0) })))
+        let room = self.room_record(answer::Room { id, name: name.into(), owner: Some(owner.0) });
+        Ok(Done::RoomCreated { room, participants: Vec::new() })
     }
 
     pub(super) fn find_room(&self, room: Reference) -> Outcome {

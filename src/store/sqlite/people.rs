@@ -23,6 +23,24 @@ pub(super) fn find(db: &Connection, user: Reference) -> Result<UserRecord, Halt>
     found.ok_or(Fault::NoSuchUser.into())
 }
 
+pub(super) fn find_by_name(db: &Connection, name: &str) -> Result<UserRecord, Halt> {
+    let sql = "SELECT id, uuid, username FROM users WHERE username = ?1 AND deleted_at IS NULL";
+    rows::first(db, sql, [name], rows::user)?.ok_or(Fault::NoSuchUser.into())
+}
+
+/// A user, or the tombstone of one.
+pub(super) fn find_even_deleted(db: &Connection, user: UserId) -> rusqlite::Result<Option<UserRecord>> {
+    rows::first(db, "SELECT id, uuid, username FROM users WHERE id = ?1", [user.0], rows::user)
+}
+
+/// Who is not there any more has no status.
+pub(super) fn set_status(db: &Connection, user: UserId, is_online: bool) -> Result<(), Halt> {
+    let status = if is_online { "online" } else { "offline" };
+    let sql = "UPDATE users SET status = ?2 WHERE id = ?1 AND deleted_at IS NULL AND status <> ?2";
+    rows::change(db, sql, params![user.0, status])?;
+    Ok(())
+}
+
 pub(super) fn create(db: &Connection, name: &str, at: Timestamp) -> Result<UserRecord, Halt> {
     check_free(db, name, None)?;
     let sql = "INSERT INTO users (username, created_at) VALUES (?1, ?2) RETURNING id, uuid, username";

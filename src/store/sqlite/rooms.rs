@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::{Halt, people, rows};
-use crate::hub::job::{Fault, RoomRecord};
+use crate::hub::job::{Fault, RoomRecord, UserRecord};
 use crate::id::{Reference, RoomId, UserId};
 use crate::timestamp::Timestamp;
 
@@ -14,7 +14,7 @@ pub(super) fn list_open(db: &Connection) -> rusqlite::Result<Vec<RoomRecord>> {
 }
 
 /// A room, for whoever it is.
-fn find(db: &Connection, room: Reference) -> Result<RoomRecord, Halt> {
+pub(super) fn find(db: &Connection, room: Reference) -> Result<RoomRecord, Halt> {
     let found = match room {
         Reference::Number(id) => {
             let sql = "SELECT id, uuid, name, owner_id, is_private FROM chats WHERE id = ?1";
@@ -41,6 +41,7 @@ pub(super) fn takes_part(db: &Connection, room: RoomId, user: Option<UserId>) ->
     rows::exists(db, sql, [room.0, user.0])
 }
 
+/// The room, and who takes part if it is private.
 pub(super) fn create(
     db: &Connection,
     name: &str,
@@ -48,31 +49,53 @@ pub(super) fn create(
     participants: Option<&[Reference]>,
     most: usize,
     at: Timestamp,
-) -> Result<RoomRecord, Halt> {
-    let owner = people::find(db, owner)?.id;
-    // All of them before the first row is written.
-    let others = participants.unwrap_or_default().iter().map(|other| Ok(people::find(db, *other)?.id));
-    let others = others.collect::<Result<Vec<UserId>, Halt>>()?;
-    let owned: i64 = rows::first(db, "SELECT count(*) FROM chats WHERE owner_id = ?1", [owner.0], |row| row.get(0))?
+) -> Result<(RoomRecord, Vec<UserRecord>), Halt> {
+    let owner = people::find(db, owner)?;
+    let owned: i64 = rows::first(db, "SELECT count(*) FROM chats WHERE owner_id = ?1", [owner.id.0], |row| row.get(0))?
         .unwrap_or_default();
-    if usize::try_from(owned).is_ok_and(|owned| owned >= most) {
-        return Err(Fault::TooMany.into());
-    }
-    let is_private = participants.is_some();
-    if !is_private {
+    let id = owner.id;
+    let Some(others) = participants else {
+        check_number(owned, most)?;
         check_free(db, name, None)?;
-    }
-    let at = at.to_string();
-    let sql = "INSERT INTO chats (name, is_private, owner_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4) \
-               RETURNING id, uuid, name, owner_id, is_private";
-    let room = db.prepare_cached(sql)?.query_row(params![name, is_private, owner.0, at], rows::room)?;
-    if is_private {
-        let sql = "INSERT OR IGNORE INTO chat_participants (chat_id, user_id, joined_at) VALUES (?1, ?2, ?3)";
-        for user in [owner].into_iter().chain(others) {
-            rows::change(db, sql, params![room.id.0, user.0, at])?;
+        return Ok((insert(db, name, false, Some(id), at)?, Vec::new()));
+    };
+    // All of them before the first row is written.
+    let mut users = vec![owner];
+    for other in others {
+        let other = people::find(db, *other)?;
+        if !users.contains(&other) {
+            users.push(other);
         }
     }
-    Ok(room)
+    check_number(owned, most)?;
+    let room = insert(db, name, true, Some(id), at)?;
+    take_in(db, room.id, &users, at)?;
+    Ok((room, users))
+}
+
+fn check_number(owned: i64, most: usize) -> Result<(), Halt> {
+    let is_less = usize::try_from(owned).is_ok_and(|owned| owned < most);
+    if is_less { Ok(()) } else { Err(Fault::TooMany.into()) }
+}
+
+/// Writes the row of a room.
+pub(super) fn insert(
+    db: &Connection,
+    name: &str,
+    is_private: bool,
+    owner: Option<UserId>,
+    at: Timestamp,
+) -> rusqlite::Result<RoomRecord> {
+    let sql = "INSERT INTO chats (name, is_private, owner_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4) \
+               RETURNING id, uuid, name, owner_id, is_private";
+    let owner = owner.map(|user| user.0);
+    db.prepare_cached(sql)?.query_row(params![name, is_private, owner, at.to_string()], rows::room)
+}
+
+/// Has them take part in a private room.
+pub(super) fn take_in(db: &Connection, room: RoomId, users: &[UserRecord], at: Timestamp) -> rusqlite::Result<()> {
+    let sql = "INSERT OR IGNORE INTO chat_participants (chat_id, user_id, joined_at) VALUES (?1, ?2, ?3)";
+    users.iter().try_for_each(|user| rows::change(db, sql, params![room.0, user.id.0, at.to_string()]).map(drop))
 }
 
 pub(super) fn rename(db: &Connection, room: Reference, name: &str, by: Option<UserId>) -> Result<RoomRecord, Halt> {

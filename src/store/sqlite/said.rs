@@ -1,13 +1,18 @@
-//! The jobs about messages: saying, reading, deleting them, and who has read them.
+//! The jobs of saying something and of reading what was said. What becomes of messages later is in `changes`.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::super::{DELETED_USER, PAGE_BYTES};
-use super::{Halt, people, rooms, rows};
-use crate::hub::job::{Appended, Author, Done, Draft, Fault, MessageRecord, Reader, UserRecord};
+use super::{Halt, chats, people, rooms, rows};
+use crate::hub::job::{Appended, Author, Direct, Done, Draft, Fault, MessageRecord, RoomRecord, UserRecord};
 use crate::hub::{Page, Place};
-use crate::id::{MessageId, Reference, RoomId, UserId, Uuid};
-use crate::timestamp::Timestamp;
+use crate::id::{MessageId, Reference, RoomId, RoomIds, Target, UserId, Uuid};
+
+/// What a message is if nobody says otherwise.
+const PLAIN: &str = "text";
+
+/// Of more reactions to a message than these, the oldest are shown.
+const MOST_REACTIONS: i64 = 64;
 
 pub(super) fn append(db: &Connection, draft: &Draft) -> Result<Appended, Halt> {
     let (sender, author, guest) = match &draft.author {
@@ -22,24 +27,26 @@ pub(super) fn append(db: &Connection, draft: &Draft) -> Result<Appended, Halt> {
     };
     let sender = sender.to_string();
     if let Some(client_id) = &draft.client_id
-        && let Some(first) = find_marked(db, &sender, client_id, author.clone())?
+        && let Some(first) = find_marked(db, &sender, client_id, author.as_ref())?
     {
         return Ok(first);
     }
-    let room = rooms::find_for(db, draft.room, author.as_ref().map(|user| user.id))?.id;
-    let at = draft.at.to_string();
-    let sql =
-        "INSERT INTO messages (content, created_date, sender_id, chat_id, sender_name) VALUES (?1, ?2, ?3, ?4, ?5)";
-    rows::change(db, sql, params![draft.text, at, sender, room.0, guest])?;
+    let (room, direct) = find_place(db, draft, author.as_ref())?;
+    let (at, kind) = (draft.at.to_string(), draft.message_type.as_deref().unwrap_or(PLAIN));
+    let sql = "INSERT INTO messages (content, created_date, sender_id, chat_id, sender_name, message_type) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    rows::change(db, sql, params![draft.text, at, sender, room.id.0, guest, kind])?;
     let message = MessageId(db.last_insert_rowid());
     // Another program's clock may be ahead.
-    rows::change(db, "UPDATE chats SET updated_at = ?2 WHERE id = ?1 AND updated_at < ?2", params![room.0, at])?;
+    rows::change(db, "UPDATE chats SET updated_at = ?2 WHERE id = ?1 AND updated_at < ?2", params![room.id.0, at])?;
     if let Some(client_id) = &draft.client_id {
-        let sql = "INSERT INTO message_marks (sender_id, client_id, message_id, chat_id, created_date) \
-                   VALUES (?1, ?2, ?3, ?4, ?5)";
-        rows::change(db, sql, params![sender, client_id, message.0, room.0, at])?;
+        let sql = "INSERT INTO message_marks \
+                   (sender_id, client_id, message_id, chat_id, created_date, chat_uuid, recipient_id) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let (uuid, recipient) = (room.uuid.to_string(), direct.as_ref().map(|direct| direct.to.id.0));
+        rows::change(db, sql, params![sender, client_id, message.0, room.id.0, at, uuid, recipient])?;
     }
-    Ok(Appended { message, room, author, at: draft.at, is_repeat: false })
+    Ok(Appended { message, room, author, direct, at: draft.at, is_repeat: false })
 }
 
 /// Nobody says something in the name of a registered user by taking their UUID.
@@ -48,18 +55,68 @@ fn check_unregistered(db: &Connection, uuid: Uuid) -> Result<(), Halt> {
     if is_taken { Err(Fault::NameTaken.into()) } else { Ok(()) }
 }
 
-/// What the sender was answered when they used that mark before.
+/// Where it is to be said, and to whom alone, if that is so. The last that may be refused: a room may be made here.
+fn find_place(
+    db: &Connection,
+    draft: &Draft,
+    author: Option<&UserRecord>,
+) -> Result<(RoomIds, Option<Box<Direct>>), Halt> {
+    let (room, to) = match (draft.to, author) {
+        (Target::Room(room), author) => {
+            let room = rooms::find_for(db, room, author.map(|user| user.id))?;
+            let to = match author.filter(|_| room.is_private) {
+                Some(author) => chats::find_other(db, room.id, author.id)?,
+                None => None,
+            };
+            (room, to)
+        }
+        (Target::User(to), Some(author)) => {
+            let to = people::find(db, to)?;
+            (chats::find_or_make_direct(db, author, &to, draft.at)?, Some(to))
+        }
+        // A private room has users in it and nobody else.
+        (Target::User(_), None) => return Err(Fault::NoSuchUser.into()),
+    };
+    let ids = room.ids();
+    Ok((ids, to.map(|to| Box::new(Direct { room, to }))))
+}
+
+/// What the sender was answered when they used that mark before. What is gone since is told as it was.
 fn find_marked(
     db: &Connection,
     sender: &str,
     client_id: &str,
-    author: Option<UserRecord>,
-) -> rusqlite::Result<Option<Appended>> {
-    let sql = "SELECT message_id, chat_id, created_date FROM message_marks WHERE sender_id = ?1 AND client_id = ?2";
-    rows::first(db, sql, [sender, client_id], |row| {
-        let (message, room) = (MessageId(row.get(0)?), RoomId(row.get(1)?));
-        Ok(Appended { message, room, author, at: rows::time(row, 2)?, is_repeat: true })
-    })
+    author: Option<&UserRecord>,
+) -> Result<Option<Appended>, Halt> {
+    let sql = "SELECT message_id, chat_id, chat_uuid, created_date, recipient_id FROM message_marks \
+               WHERE sender_id = ?1 AND client_id = ?2";
+    let found = rows::first(db, sql, [sender, client_id], |row| {
+        let room = RoomIds { id: RoomId(row.get(1)?), uuid: rows::uuid(row, 2)? };
+        let at = rows::time(row, 3)?;
+        let first = Appended {
+            message: MessageId(row.get(0)?),
+            room,
+            author: author.cloned(),
+            direct: None,
+            at,
+            is_repeat: true,
+        };
+        Ok((first, row.get::<_, Option<i64>>(4)?))
+    })?;
+    let Some((mut first, recipient)) = found else { return Ok(None) };
+    if let (Some(author), Some(recipient)) = (author, recipient)
+        && let Some(to) = people::find_even_deleted(db, UserId(recipient))?
+    {
+        let room = match rooms::find(db, first.room.id.into()) {
+            Err(Halt::Fault(_)) => {
+                let RoomIds { id, uuid } = first.room;
+                RoomRecord { id, uuid, name: chats::direct_name(author, &to), owner: None, is_private: true }
+            }
+            found => found?,
+        };
+        first.direct = Some(Box::new(Direct { room, to }));
+    }
+    Ok(Some(first))
 }
 
 /// The columns of [`message`]; `?2` is the reader, `?3` what a deleted user is called. Users of outside programs have the
@@ -72,17 +129,25 @@ macro_rules! messages {
              ELSE coalesce(u.username, m.sender_name, 'guest-' || substr(m.sender_id, 1, 8)) END, \
              m.content, m.created_date, \
              (SELECT count(*) FROM message_reads r WHERE r.message_id = m.id), \
-             EXISTS (SELECT 1 FROM message_reads r WHERE r.message_id = m.id AND r.user_id = ?2) \
+             EXISTS (SELECT 1 FROM message_reads r WHERE r.message_id = m.id AND r.user_id = ?2), \
+             m.message_type, m.file, m.edited_at, \
+             (SELECT o.uuid FROM direct_chats d JOIN users o ON o.id = \
+              CASE u.id WHEN d.low_user THEN d.high_user WHEN d.high_user THEN d.low_user END \
+              WHERE d.chat_id = m.chat_id) \
              FROM messages m LEFT JOIN users u ON u.uuid = m.sender_id WHERE m.chat_id = ?1 AND ",
             $rest
         )
     };
 }
 
-fn message(row: &rusqlite::Row<'_>) -> rusqlite::Result<MessageRecord> {
-    let user: Option<i64> = row.get(1)?;
+const BACKWARDS_UP_TO: &str = messages!("m.id <= ?4 ORDER BY m.id DESC");
+const BACKWARDS_BEFORE: &str = messages!("m.id < ?4 ORDER BY m.id DESC");
+const FORWARDS_AFTER: &str = messages!("m.id > ?4 ORDER BY m.id");
+
+fn message(db: &Connection, row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
+    let (id, user): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
     Ok(MessageRecord {
-        id: MessageId(row.get(0)?),
+        id: MessageId(id),
         user: user.map(UserId),
         sender: rows::uuid(row, 2)?,
         username: rows::text(row, 3)?,
@@ -90,105 +155,78 @@ fn message(row: &rusqlite::Row<'_>) -> rusqlite::Result<MessageRecord> {
         at: rows::time(row, 5)?,
         read_by: rows::count(row, 6)?,
         read_self: row.get(7)?,
+        message_type: rows::text(row, 8)?,
+        file: rows::optional(row, 9, rows::text)?,
+        edited_at: rows::optional(row, 10, rows::time)?,
+        direct_to: rows::optional(row, 11, rows::uuid)?,
+        reactions: reactions(db, id)?,
     })
 }
 
-pub(super) fn read(db: &Connection, room: Reference, reader: Option<UserId>, page: Page) -> Result<Done, Halt> {
-    let room = rooms::find_for(db, room, reader)?.id;
-    let (sql, from, is_backwards) = match page.place {
-        Place::Newest => (messages!("m.id <= ?4 ORDER BY m.id DESC"), i64::MAX, true),
-        Place::Before(message) => (messages!("m.id < ?4 ORDER BY m.id DESC"), message.0, true),
-        Place::After(message) => (messages!("m.id > ?4 ORDER BY m.id"), message.0, false),
-    };
+fn reactions(db: &Connection, message: i64) -> rusqlite::Result<Vec<(String, u64)>> {
+    let sql = "SELECT emoji, count(*) FROM message_reactions WHERE message_id = ?1 \
+               GROUP BY emoji ORDER BY min(reacted_at), emoji LIMIT ?2";
     let mut statement = db.prepare_cached(sql)?;
-    let mut found = statement.query(params![room.0, reader.map(|user| user.0), DELETED_USER, from])?;
-    let (mut messages, mut bytes, mut has_more) = (Vec::new(), 0, false);
+    statement.query_map([message, MOST_REACTIONS], |row| Ok((rows::text(row, 0)?, rows::count(row, 1)?)))?.collect()
+}
+
+/// The messages of a room from one on, in the order of the statement, as long as they fit behind so many others; and
+/// whether there are more.
+fn collect(
+    db: &Connection,
+    sql: &str,
+    room: RoomId,
+    reader: Option<UserId>,
+    from: MessageId,
+    mut fits: impl FnMut(usize, &MessageRecord) -> bool,
+) -> rusqlite::Result<(Vec<MessageRecord>, bool)> {
+    let mut statement = db.prepare_cached(sql)?;
+    let mut found = statement.query(params![room.0, reader.map(|user| user.0), DELETED_USER, from.0])?;
+    let mut messages = Vec::new();
     // The index has the order, so what is not asked for is not looked at either.
     while let Some(row) = found.next()? {
-        let message = message(row)?;
-        bytes += message.text.len();
-        if !messages.is_empty() && (messages.len() >= page.limit || bytes > PAGE_BYTES) {
-            has_more = true;
-            break;
+        let message = message(db, row)?;
+        if !fits(messages.len(), &message) {
+            return Ok((messages, true));
         }
         messages.push(message);
     }
+    Ok((messages, false))
+}
+
+pub(super) fn read(db: &Connection, room: Reference, reader: Option<UserId>, page: Page) -> Result<Done, Halt> {
+    let room = rooms::find_for(db, room, reader)?.ids();
+    let (sql, from, is_backwards) = match page.place {
+        Place::Newest => (BACKWARDS_UP_TO, MessageId(i64::MAX), true),
+        Place::Before(message) => (BACKWARDS_BEFORE, message, true),
+        Place::After(message) => (FORWARDS_AFTER, message, false),
+    };
+    let mut bytes = 0;
+    let (mut messages, has_more) = collect(db, sql, room.id, reader, from, |count, message| {
+        bytes += message.text.len();
+        count == 0 || (count < page.limit && bytes <= PAGE_BYTES)
+    })?;
     if is_backwards {
         messages.reverse();
     }
     Ok(Done::Messages { room, messages, has_more })
 }
 
-/// Where a message is, and who said it.
-struct Found {
-    room: RoomId,
-    is_private: bool,
-    owner: Option<UserId>,
-    /// If it was a registered user.
-    author: Option<UserId>,
+/// What was said in a room last.
+pub(super) fn last(db: &Connection, room: RoomId, reader: UserId) -> rusqlite::Result<Option<MessageRecord>> {
+    let newest = MessageId(i64::MAX);
+    let (messages, _) = collect(db, BACKWARDS_UP_TO, room, Some(reader), newest, |count, _| count == 0)?;
+    Ok(messages.into_iter().next())
 }
 
-fn find(db: &Connection, message: MessageId) -> Result<Found, Halt> {
-    let sql = "SELECT c.id, c.is_private, c.owner_id, u.id FROM messages m JOIN chats c ON c.id = m.chat_id \
-               LEFT JOIN users u ON u.uuid = m.sender_id WHERE m.id = ?1";
-    let found = rows::first(db, sql, [message.0], |row| {
-        let (owner, author): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
-        let room = RoomId(row.get(0)?);
-        Ok(Found { room, is_private: row.get(1)?, owner: owner.map(UserId), author: author.map(UserId) })
-    })?;
-    found.ok_or(Fault::NoSuchMessage.into())
-}
-
-/// A message in one of those rooms; where none are named, in any open room, or where that user takes part.
-fn find_in(db: &Connection, message: MessageId, rooms: Option<&[RoomId]>, user: Option<UserId>) -> Result<Found, Halt> {
-    let found = find(db, message)?;
-    let is_visible = match rooms {
-        Some(rooms) => rooms.contains(&found.room),
-        None => !found.is_private || rooms::takes_part(db, found.room, user)?,
-    };
-    if is_visible { Ok(found) } else { Err(Fault::NoSuchMessage.into()) }
-}
-
-pub(super) fn delete(db: &Connection, message: MessageId, by: Option<UserId>) -> Result<Done, Halt> {
-    let found = find(db, message)?;
-    if by.is_some_and(|_| found.author != by && found.owner != by) {
-        return Err(Fault::NoSuchMessage.into());
-    }
-    rows::change(db, "DELETE FROM messages WHERE id = ?1", [message.0])?;
-    Ok(Done::MessageDeleted { message, room: found.room })
-}
-
-pub(super) fn confirm(
+/// What was said in a room after a message, oldest first; nothing if that is more than so much.
+pub(super) fn all_after(
     db: &Connection,
-    message: MessageId,
-    user: Reference,
-    rooms: Option<&[RoomId]>,
-    at: Timestamp,
-) -> Result<Done, Halt> {
-    let user = people::find(db, user)?.id;
-    let found = find_in(db, message, rooms, Some(user))?;
-    let sql = "INSERT INTO message_reads (message_id, user_id, read_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    let is_new = rows::change(db, sql, params![message.0, user.0, at.to_string()])? > 0;
-    if is_new {
-        let sql = "UPDATE chat_participants SET last_read_at = ?3 \
-                   WHERE chat_id = ?1 AND user_id = ?2 AND (last_read_at IS NULL OR last_read_at < ?3)";
-        rows::change(db, sql, params![found.room.0, user.0, at.to_string()])?;
-    }
-    let sql = "SELECT read_at, (SELECT count(*) FROM message_reads WHERE message_id = ?1) FROM message_reads \
-               WHERE message_id = ?1 AND user_id = ?2";
-    let (at, read_by) = db
-        .prepare_cached(sql)?
-        .query_row([message.0, user.0], |row| Ok((rows::time(row, 0)?, rows::count(row, 1)?)))?;
-    Ok(Done::Confirmed { message, room: found.room, user, author: found.author, at, read_by, is_new })
-}
-
-pub(super) fn readers(db: &Connection, message: MessageId, rooms: Option<&[RoomId]>) -> Result<Done, Halt> {
-    find_in(db, message, rooms, None)?;
-    let sql = "SELECT u.id, CASE WHEN u.deleted_at IS NOT NULL THEN ?2 ELSE u.username END, r.read_at \
-               FROM message_reads r JOIN users u ON u.id = r.user_id WHERE r.message_id = ?1 ORDER BY r.read_at, u.id";
-    let mut statement = db.prepare_cached(sql)?;
-    let readers = statement.query_map(params![message.0, DELETED_USER], |row| {
-        Ok(Reader { user: UserId(row.get(0)?), name: rows::text(row, 1)?, at: rows::time(row, 2)? })
-    })?;
-    Ok(Done::Readers { message, readers: readers.collect::<rusqlite::Result<_>>()? })
+    room: RoomId,
+    reader: UserId,
+    after: MessageId,
+    most: usize,
+) -> rusqlite::Result<Option<Vec<MessageRecord>>> {
+    let (messages, has_more) = collect(db, FORWARDS_AFTER, room, Some(reader), after, |count, _| count < most)?;
+    Ok((!has_more).then_some(messages))
 }

@@ -3,6 +3,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::*;
 use crate::hub::job::Done;
+use crate::timestamp::Timestamp;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const SOON: Duration = Duration::from_secs(10);
@@ -59,7 +60,7 @@ impl Bench {
     /// Submits a job that writes; yields its ticket, if it was taken.
     fn submit(&mut self, seconds: u64) -> Option<u64> {
         self.last += 1;
-        let job = Job::DeleteMessage { message: crate::id::MessageId(1), by: None };
+        let job = Job::DeleteMessage { message: crate::id::MessageId(1), by: None, at: Timestamp::default() };
         self.handle.submit(Ticket(self.last), job, self.at(seconds)).then_some(self.last)
     }
 
@@ -272,7 +273,7 @@ fn every_job_comes_out_once_and_as_it_was_done() {
     let mut random = fastrand::Rng::with_seed(5);
     let (mut taken, mut outcomes) = (Vec::new(), Vec::new());
     for number in 1..=20_000 {
-        let job = Job::DeleteMessage { message: crate::id::MessageId(number), by: None };
+        let job = Job::DeleteMessage { message: crate::id::MessageId(number), by: None, at: Timestamp::default() };
         if handle.submit(Ticket(number as u64), job, Instant::now()) {
             taken.push(number);
         }

@@ -1,0 +1,131 @@
+//! What a client shows when it joins a namespace, and how one that comes back says who it was and how far it had heard.
+//!
+//! A `pid` is made of three parts: the socket's public id, a name that is hard to guess under which the store knows the
+//! rooms it has chosen, and how far it had heard when it was given the pid. So nothing has to be kept here for one who
+//! may come back. Whatever somebody claims by it, they are told only what their own token lets them hear.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::id::{ChangeId, Mark, MessageId};
+
+/// The length of a public id and of a name, in characters: 16 bytes.
+const ID_CHARS: usize = 22;
+
+/// A client's own name for coming back.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pid {
+    /// The socket's public id.
+    pub sid: String,
+    /// Known to its client alone.
+    pub name: String,
+    /// How far the client had heard from the start.
+    pub mark: Mark,
+}
+
+impl Pid {
+    /// A new one, of random parts. Nothing if the system has no random numbers.
+    pub fn fresh() -> Option<Self> {
+        let mark = Mark { message: MessageId(0), change: ChangeId(0) };
+        Some(Self { sid: random_id()?, name: random_id()?, mark })
+    }
+
+    /// Reads the form that [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (sid, rest) = text.split_at_checked(ID_CHARS)?;
+        let (name, offset) = rest.split_at_checked(ID_CHARS)?;
+        let is_id = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if !is_id(sid) || !is_id(name) {
+            return None;
+        }
+        Some(Self { sid: sid.into(), name: name.into(), mark: read_offset(offset)? })
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{}", self.sid, self.name, write_offset(self.mark))
+    }
+}
+
+fn random_id() -> Option<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// The form in which a mark is shown to clients.
+pub(super) fn write_offset(mark: Mark) -> String {
+    format!("{}.{}", mark.message, mark.change)
+}
+
+/// Reads the form that [`write_offset`] writes.
+fn read_offset(text: &str) -> Option<Mark> {
+    let (message, change) = text.split_once('.')?;
+    let read = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0 && number.to_string() == text);
+    Some(Mark { message: MessageId(read(message)?), change: ChangeId(read(change)?) })
+}
+
+/// What a client shows.
+#[derive(Default, Debug)]
+pub struct Connect {
+    /// Who it is.
+    pub token: Option<String>,
+    /// Who it was.
+    pub pid: Option<String>,
+    /// How far it had heard.
+    pub offset: Option<String>,
+}
+
+impl Connect {
+    /// Reads what came with a CONNECT: a JSON object or nothing. Fields of a wrong type are taken for absent.
+    pub fn read(data: &str) -> Self {
+        let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(data).unwrap_or_default();
+        let text = |name: &str| fields.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        Self { token: text("token"), pid: text("pid"), offset: text("offset") }
+    }
+
+    /// How far it says to have heard.
+    pub fn since(&self) -> Option<Mark> {
+        self.offset.as_deref().and_then(read_offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_is_read_as_it_was_written() {
+        let pid = Pid { mark: Mark { message: MessageId(7), change: ChangeId(0) }, ..Pid::fresh().unwrap() };
+        assert_eq!(Pid::parse(&pid.to_string()), Some(pid.clone()));
+        assert_ne!(Pid::fresh().unwrap().sid, pid.sid);
+        let text = pid.to_string();
+        for bad in ["", "x", &text[1..], &text[..44], &format!("{text}x"), &text.replace('.', ""), &"é".repeat(30)] {
+            assert_eq!(Pid::parse(bad), None, "{bad}");
+        }
+        assert_eq!(Pid::parse(&format!("\"{}", &text[1..])), None, "what would end a JSON text");
+    }
+
+    #[test]
+    fn offsets_have_one_form() {
+        let mark = Mark { message: MessageId(12), change: ChangeId(3) };
+        assert_eq!(read_offset(&write_offset(mark)), Some(mark));
+        for bad in ["", "1", "1.", ".1", "1.-2", "+1.2", "01.2", "1.2.3", "99999999999999999999.0"] {
+            assert_eq!(read_offset(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_a_client_shows_may_be_anything() {
+        let read = Connect::read(r#"{"token":"t","pid":"p","offset":"1.2","x":{}}"#);
+        assert_eq!((read.token.as_deref(), read.pid.as_deref()), (Some("t"), Some("p")));
+        assert_eq!(read.since(), Some(Mark { message: MessageId(1), change: ChangeId(2) }));
+        for bad in ["", "{}", r#"{"token":7,"pid":{},"offset":[]}"#, r#"{"token":null}"#] {
+            let read = Connect::read(bad);
+            assert_eq!((&read.token, &read.pid, read.since()), (&None, &None, None), "{bad}");
+        }
+    }
+}

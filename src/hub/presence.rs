@@ -1,0 +1,238 @@
+//! Presence: which users take part, and who is told when they come and go.
+//!
+//! A user is *present* from its first attending session on, until a while after the last has gone: whoever reloads a
+//! page was never away. The private rooms in which present users take part are known to the hub, and each room knows
+//! its present participants; those are whom a user shares its presence with.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use slab::Slab;
+use smallvec::SmallVec;
+
+use super::Hub;
+use super::effect::{Audience, Effect, Event, User};
+use super::job::{Job, RoomRecord};
+use super::lapse::{LapseKey, Lapses};
+use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
+
+/// So long after its last session a user is still here.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A present user's place; used again once it is gone, so it is kept nowhere else than in its rooms.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct PresentKey(u32);
+
+pub(super) struct Present {
+    pub(super) user: Rc<User>,
+    /// Its attending sessions. None: it has gone and may come back.
+    pub(super) sessions: SmallVec<[SlotKey; 2]>,
+    /// The private rooms in which it takes part: no more than a session may be in.
+    pub(super) rooms: Vec<RoomKey>,
+    lapse: Option<LapseKey>,
+}
+
+pub(super) struct Presence {
+    users: Slab<Present>,
+    by_id: HashMap<UserId, PresentKey>,
+    by_uuid: HashMap<Uuid, PresentKey>,
+    leaving: Lapses<PresentKey>,
+}
+
+impl Presence {
+    pub(super) fn new() -> Self {
+        let (by_id, by_uuid) = Default::default();
+        Self { users: Slab::new(), by_id, by_uuid, leaving: Lapses::of(GRACE) }
+    }
+
+    /// A user that is present.
+    pub(super) fn living(&self, key: PresentKey) -> &Present {
+        &self.users[key.0 as usize]
+    }
+
+    pub(super) fn living_mut(&mut self, key: PresentKey) -> &mut Present {
+        &mut self.users[key.0 as usize]
+    }
+
+    pub(super) fn key_of(&self, user: UserId) -> Option<PresentKey> {
+        self.by_id.get(&user).copied()
+    }
+
+    pub(super) fn get(&self, user: UserId) -> Option<&Present> {
+        self.key_of(user).map(|key| self.living(key))
+    }
+
+    pub(super) fn find(&self, user: Reference) -> Option<&Present> {
+        let key = match user {
+            Reference::Number(id) => self.by_id.get(&UserId(id)),
+            Reference::Uuid(uuid) => self.by_uuid.get(&uuid),
+        };
+        key.map(|&key| self.living(key))
+    }
+
+    pub(super) fn next_lapse(&self) -> Option<Duration> {
+        self.leaving.next()
+    }
+
+    /// The user is here. Tells whether it was not before.
+    pub(super) fn arrive(&mut self, user: &Rc<User>) -> (PresentKey, bool) {
+        if let Some(key) = self.key_of(user.id) {
+            self.living_mut(key).user = Rc::clone(user);
+            return (key, false);
+        }
+        let (user, sessions, rooms) = (Rc::clone(user), SmallVec::new(), Vec::new());
+        let (id, uuid) = (user.id, user.uuid);
+        let key = PresentKey(self.users.insert(Present { user, sessions, rooms, lapse: None }) as u32);
+        self.by_id.insert(id, key);
+        self.by_uuid.insert(uuid, key);
+        (key, true)
+    }
+
+    pub(super) fn add_session(&mut self, key: PresentKey, slot: SlotKey) {
+        let present = &mut self.users[key.0 as usize];
+        present.sessions.push(slot);
+        if let Some(lapse) = present.lapse.take() {
+            self.leaving.disarm(lapse);
+        }
+    }
+
+    /// The session has gone; with the last one begins the time after which its user has.
+    pub(super) fn remove_session(&mut self, user: UserId, slot: SlotKey, now: Duration) {
+        let Some(key) = self.key_of(user) else { return };
+        let present = &mut self.users[key.0 as usize];
+        present.sessions.retain(|other| *other != slot);
+        if present.sessions.is_empty() && present.lapse.is_none() {
+            present.lapse = Some(self.leaving.arm(key, now));
+        }
+    }
+
+    fn take_lapsed(&mut self, now: Duration) -> Option<PresentKey> {
+        let key = self.leaving.take_due(now)?;
+        self.living_mut(key).lapse = None;
+        Some(key)
+    }
+
+    fn remove(&mut self, key: PresentKey) -> Present {
+        let present = self.users.remove(key.0 as usize);
+        self.by_id.remove(&present.user.id);
+        self.by_uuid.remove(&present.user.uuid);
+        if let Some(lapse) = present.lapse {
+            self.leaving.disarm(lapse);
+        }
+        present
+    }
+
+    pub(super) fn give_back(&mut self) {
+        self.users.shrink_to_fit();
+        self.by_id.shrink_to_fit();
+        self.by_uuid.shrink_to_fit();
+        self.leaving.give_back();
+    }
+
+    fn keys(&self) -> impl Iterator<Item = PresentKey> {
+        self.users.iter().map(|(key, _)| PresentKey(key as u32))
+    }
+
+    /// All present users. Panics unless they are found by their ids, and those without a session are about to go.
+    pub(super) fn checked(&self) -> impl Iterator<Item = (PresentKey, &Present)> {
+        assert_eq!((self.by_id.len(), self.by_uuid.len()), (self.users.len(), self.users.len()), "an id of nobody");
+        let leaving = self.users.iter().filter(|(_, present)| present.lapse.is_some()).count();
+        assert_eq!(self.leaving.len(), leaving, "somebody goes who is not here");
+        self.keys().map(|key| {
+            let present = self.living(key);
+            assert_eq!(self.by_id.get(&present.user.id), Some(&key), "{:?} is not found", present.user);
+            assert_eq!(self.by_uuid.get(&present.user.uuid), Some(&key), "{:?} is not found", present.user);
+            assert_eq!(present.sessions.is_empty(), present.lapse.is_some(), "{:?} stays for ever", present.user);
+            (key, present)
+        })
+    }
+}
+
+impl Hub {
+    /// The slots of that user's attending sessions.
+    pub(super) fn attending(&self, user: UserId) -> &[SlotKey] {
+        self.presence.get(user).map_or(&[], |present| &present.sessions)
+    }
+
+    /// Whether that user is present and known to take part in that private room.
+    pub(super) fn takes_part(&self, user: UserId, room: RoomKey) -> bool {
+        self.presence.get(user).is_some_and(|present| present.rooms.contains(&room))
+    }
+
+    /// Whether [`Hub::take_part`] may change something.
+    pub(super) fn is_new_to(&self, user: UserId, room: RoomId) -> bool {
+        let known = self.rooms.find_durable(room.into());
+        let is_new = |rooms: &[RoomKey]| known.is_none_or(|room| !rooms.contains(&room));
+        self.presence.get(user).is_some_and(|present| is_new(&present.rooms))
+    }
+
+    /// That user takes part in a private room. If it is present, that is known from now on, and those of its sessions
+    /// that follow all are in the room.
+    pub(super) fn take_part(&mut self, user: UserId, record: &RoomRecord, effects: &mut Vec<Effect>) {
+        let Some(key) = self.presence.key_of(user) else { return };
+        let limit = self.limits.max_rooms_joined;
+        let is_bounded = self.presence.living(key).rooms.len() < limit;
+        if !record.is_private || !is_bounded || !self.is_new_to(user, record.id) {
+            return;
+        }
+        let room = self.take_up(record);
+        self.rooms.add_present(room, key);
+        let present = self.presence.living_mut(key);
+        present.rooms.push(room);
+        for slot in present.sessions.clone() {
+            let rooms = self.rooms_of(slot);
+            if self.follows_all(slot) && !rooms.contains(&room) && rooms.len() < limit {
+                self.enter(slot, room, effects);
+            }
+        }
+    }
+
+    /// The other present users with whom that one shares its presence, each once.
+    pub(super) fn acquaintances(&self, key: PresentKey) -> Vec<PresentKey> {
+        let mut others: Vec<_> = if self.limits.presence_of_all {
+            self.presence.keys().collect()
+        } else {
+            let rooms = self.presence.living(key).rooms.iter();
+            rooms.flat_map(|&room| self.rooms.living(room).present.iter().copied()).collect()
+        };
+        // Sorted, they are as many as there are members of the shared rooms, times a logarithm.
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|&other| other != key);
+        others
+    }
+
+    pub(super) fn tell_presence(&self, user: Uuid, is_online: bool, to: &[PresentKey], effects: &mut Vec<Effect>) {
+        let sessions = to.iter().flat_map(|&key| self.presence.living(key).sessions.iter().copied());
+        tell_these(sessions.collect(), Event::Presence { user, is_online }, effects);
+    }
+
+    /// Those whose time is over are gone. Tells whether there were any.
+    pub(super) fn see_off(&mut self, effects: &mut Vec<Effect>) -> bool {
+        let mut were_any = false;
+        while let Some(key) = self.presence.take_lapsed(self.now) {
+            self.be_absent(key, effects);
+            were_any = true;
+        }
+        were_any
+    }
+
+    /// The user is gone, whatever sessions it has: those are for the caller to see to.
+    pub(super) fn be_absent(&mut self, key: PresentKey, effects: &mut Vec<Effect>) {
+        let others = self.acquaintances(key);
+        let Present { user, rooms, .. } = self.presence.remove(key);
+        for room in rooms {
+            self.rooms.remove_present(room, key);
+        }
+        self.tell_presence(user.uuid, false, &others, effects);
+        self.note(Job::SetStatus { user: user.id, is_online: false });
+    }
+}
+
+/// Tells those sessions, if there are any.
+pub(super) fn tell_these(sessions: Vec<SlotKey>, event: Event, effects: &mut Vec<Effect>) {
+    if !sessions.is_empty() {
+        effects.push(Effect::Tell { audience: Audience::These(sessions), event });
+    }
+}

@@ -1,0 +1,116 @@
+//! The jobs about who is here: somebody begins to take part, chooses rooms, comes back and is told what they missed.
+
+use rusqlite::{Connection, params};
+
+use super::{Halt, changes, chats, people, rows, said};
+use crate::hub::Recovery;
+use crate::hub::job::{Attended, Missed, RoomRecord};
+use crate::id::{ChangeId, Mark, MessageId, Reference, RoomId, RoomIds, UserId};
+use crate::timestamp::Timestamp;
+
+/// How long it is known which rooms a lost session had chosen.
+const CHOICES_HOLD_DAYS: i64 = 7;
+
+/// How far back the journal of changes goes.
+const CHANGES_HOLD_DAYS: i64 = 30;
+
+pub(super) fn attend(
+    db: &Connection,
+    user: &str,
+    most: usize,
+    recovery: Option<&Recovery>,
+    most_missed: usize,
+) -> Result<Attended, Halt> {
+    let user = match Reference::parse(user) {
+        Some(user) => people::find(db, user)?,
+        None => people::find_by_name(db, user)?,
+    };
+    let mark = mark(db)?;
+    let mut all: Vec<RoomRecord> =
+        chats::participations(db, user.id, usize::MAX)?.into_iter().map(|participation| participation.room).collect();
+    let (mut chosen, mut missed) = (Vec::new(), None);
+    if let Some(recovery) = recovery {
+        chosen = find_chosen(db, &recovery.pid, user.id)?;
+        if let Some(since) = recovery.since {
+            let rooms = if chosen.is_empty() { &all } else { &chosen };
+            missed = find_missed(db, user.id, rooms, since, mark, most_missed)?;
+        }
+    }
+    all.truncate(most);
+    Ok(Attended { user, rooms: all, chosen, mark, missed })
+}
+
+/// The highest ids that were ever given, whether or not what had them is still there.
+fn mark(db: &Connection) -> rusqlite::Result<Mark> {
+    let last = |table: &str| {
+        let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
+        rows::first(db, sql, [table], |row| row.get(0)).map(Option::unwrap_or_default)
+    };
+    Ok(Mark { message: MessageId(last("messages")?), change: ChangeId(last("message_changes")?) })
+}
+
+/// The rooms that a session has chosen, as far as they are still open to that user, in the order of choosing.
+fn find_chosen(db: &Connection, pid: &str, user: UserId) -> rusqlite::Result<Vec<RoomRecord>> {
+    let sql = "SELECT c.id, c.uuid, c.name, c.owner_id, c.is_private FROM socket_rooms s JOIN chats c ON c.id = s.chat_id \
+               WHERE s.pid = ?1 AND (NOT c.is_private OR EXISTS \
+               (SELECT 1 FROM chat_participants p WHERE p.chat_id = c.id AND p.user_id = ?2)) \
+               ORDER BY s.chosen_at, c.id";
+    db.prepare_cached(sql)?.query_map(params![pid, user.0], rows::room)?.collect()
+}
+
+/// What happened in those rooms since then, unless that is too much, or more than is known.
+fn find_missed(
+    db: &Connection,
+    user: UserId,
+    rooms: &[RoomRecord],
+    since: Mark,
+    mark: Mark,
+    most: usize,
+) -> rusqlite::Result<Option<Missed>> {
+    // It may be a mark of another database.
+    let is_ours = since.message <= mark.message && since.change <= mark.change;
+    if !is_ours || !changes::reaches_back_to(db, since.change, mark.change)? {
+        return Ok(None);
+    }
+    let (mut messages, mut changed): (Vec<(RoomIds, _)>, Vec<(ChangeId, _)>) = (Vec::new(), Vec::new());
+    for room in rooms {
+        let left = most.saturating_sub(messages.len() + changed.len());
+        let Some(said) = said::all_after(db, room.id, user, since.message, left)? else { return Ok(None) };
+        let left = left.saturating_sub(said.len());
+        let Some(news) = changes::all_after(db, room.ids(), since.change, left)? else { return Ok(None) };
+        messages.extend(said.into_iter().map(|message| (room.ids(), message)));
+        changed.extend(news);
+    }
+    messages.sort_by_key(|(_, message)| message.id);
+    changed.sort_by_key(|(change, _)| *change);
+    Ok(Some(Missed { messages, changes: changed.into_iter().map(|(_, change)| change).collect() }))
+}
+
+/// A room that is gone meanwhile can't be chosen.
+pub(super) fn follow(db: &Connection, pid: &str, room: RoomId, is_in: bool, at: Timestamp) -> Result<(), Halt> {
+    if is_in {
+        let sql = "INSERT INTO socket_rooms (pid, chat_id, chosen_at) SELECT ?1, id, ?3 FROM chats WHERE id = ?2 \
+                   ON CONFLICT DO UPDATE SET chosen_at = excluded.chosen_at";
+        rows::change(db, sql, params![pid, room.0, at.to_string()])?;
+    } else {
+        rows::change(db, "DELETE FROM socket_rooms WHERE pid = ?1 AND chat_id = ?2", params![pid, room.0])?;
+    }
+    Ok(())
+}
+
+pub(super) fn forget(db: &Connection, pid: &str) -> Result<(), Halt> {
+    rows::change(db, "DELETE FROM socket_rooms WHERE pid = ?1", [pid])?;
+    Ok(())
+}
+
+/// Nobody is here yet, and what is kept for a while only has had its time.
+pub(super) fn begin(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let days_ago = |days: i64| Timestamp::from_microseconds(now.microseconds() - days * 86_400_000_000).to_string();
+    rows::change(db, "UPDATE users SET status = 'offline' WHERE status <> 'offline'", [])?;
+    rows::change(db, "DELETE FROM socket_rooms WHERE chosen_at < ?1", [days_ago(CHOICES_HOLD_DAYS)])?;
+    // A beginning is cut off, by the ids, so that what is left has no gaps.
+    let sql = "SELECT id FROM message_changes WHERE changed_at >= ?1 ORDER BY id LIMIT 1";
+    let first = rows::first(db, sql, [days_ago(CHANGES_HOLD_DAYS)], |row| row.get::<_, i64>(0))?;
+    rows::change(db, "DELETE FROM message_changes WHERE id < ?1", [first.unwrap_or(i64::MAX)])?;
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! The jobs about what becomes of messages after they were said: they are changed, deleted, reacted to and read. Each
+//! such change is noted in a journal, from which those hear of it who were away.
+
+use rusqlite::{Connection, params};
+
+use super::super::DELETED_USER;
+use super::{Halt, people, rooms, rows};
+use crate::hub::job::{Change, ChangeRecord, Done, Fault, Reach, Reader};
+use crate::id::{ChangeId, MessageId, Reference, RoomId, RoomIds, UserId};
+use crate::timestamp::Timestamp;
+
+/// Where a message is, and who said it.
+struct Found {
+    room: RoomIds,
+    is_private: bool,
+    owner: Option<UserId>,
+    /// If it was a registered user.
+    author: Option<UserId>,
+}
+
+fn find(db: &Connection, message: MessageId) -> Result<Found, Halt> {
+    let sql = "SELECT c.id, c.uuid, c.is_private, c.owner_id, u.id FROM messages m JOIN chats c ON c.id = m.chat_id \
+               LEFT JOIN users u ON u.uuid = m.sender_id WHERE m.id = ?1";
+    let found = rows::first(db, sql, [message.0], |row| {
+        let (owner, author): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
+        let room = RoomIds { id: RoomId(row.get(0)?), uuid: rows::uuid(row, 1)? };
+        Ok(Found { room, is_private: row.get(2)?, owner: owner.map(UserId), author: author.map(UserId) })
+    })?;
+    found.ok_or(Fault::NoSuchMessage.into())
+}
+
+fn find_in(db: &Connection, message: MessageId, reach: &Reach, user: Option<UserId>) -> Result<Found, Halt> {
+    let found = find(db, message)?;
+    let room = found.room.id;
+    let is_visible = match reach {
+        Reach::Visible => !found.is_private || rooms::takes_part(db, room, user)?,
+        Reach::Rooms(rooms) => rooms.contains(&room),
+        Reach::RoomsAndOwn(rooms) => rooms.contains(&room) || (found.is_private && rooms::takes_part(db, room, user)?),
+    };
+    if is_visible { Ok(found) } else { Err(Fault::NoSuchMessage.into()) }
+}
+
+/// Writes into the journal.
+fn note(
+    db: &Connection,
+    message: MessageId,
+    room: RoomIds,
+    user: Option<UserId>,
+    kind: &str,
+    emoji: Option<&str>,
+    at: Timestamp,
+) -> rusqlite::Result<ChangeId> {
+    let sql = "INSERT INTO message_changes (message_id, chat_id, user_id, kind, emoji, changed_at) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let user = user.map(|user| user.0);
+    rows::change(db, sql, params![message.0, room.id.0, user, kind, emoji, at.to_string()])?;
+    Ok(ChangeId(db.last_insert_rowid()))
+}
+
+pub(super) fn edit(db: &Connection, message: MessageId, text: &str, by: UserId, at: Timestamp) -> Result<Done, Halt> {
+    // Who may not write there any more can't change there what they wrote.
+    let Found { room, author, .. } = find_in(db, message, &Reach::Visible, Some(by))?;
+    if author != Some(by) {
+        return Err(Fault::NoSuchMessage.into());
+    }
+    let sql = "UPDATE messages SET content = ?2, edited_at = ?3 WHERE id = ?1";
+    rows::change(db, sql, params![message.0, text, at.to_string()])?;
+    let change = note(db, message, room, Some(by), "edited", None, at)?;
+    Ok(Done::Edited { message, room, at, change })
+}
+
+pub(super) fn delete(db: &Connection, message: MessageId, by: Option<UserId>, at: Timestamp) -> Result<Done, Halt> {
+    let Found { room, author, owner, .. } = find(db, message)?;
+    if by.is_some_and(|_| author != by && owner != by) {
+        return Err(Fault::NoSuchMessage.into());
+    }
+    rows::change(db, "DELETE FROM messages WHERE id = ?1", [message.0])?;
+    let change = note(db, message, room, by, "deleted", None, at)?;
+    Ok(Done::MessageDeleted { message, room, change })
+}
+
+pub(super) fn react(
+    db: &Connection,
+    message: MessageId,
+    user: UserId,
+    emoji: &str,
+    is_removed: bool,
+    reach: &Reach,
+    at: Timestamp,
+) -> Result<Done, Halt> {
+    let user = people::find(db, user.into())?.id;
+    let room = find_in(db, message, reach, Some(user))?.room;
+    let count = if is_removed {
+        let sql = "DELETE FROM message_reactions WHERE message_id = ?1 AND user_id = ?2 AND emoji = ?3";
+        rows::change(db, sql, params![message.0, user.0, emoji])?
+    } else {
+        let sql = "INSERT INTO message_reactions (message_id, user_id, emoji, reacted_at) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT DO NOTHING";
+        rows::change(db, sql, params![message.0, user.0, emoji, at.to_string()])?
+    };
+    let kind = if is_removed { "unreacted" } else { "reacted" };
+    let change = match count {
+        0 => None,
+        _ => Some(note(db, message, room, Some(user), kind, Some(emoji), at)?),
+    };
+    Ok(Done::Reacted { message, room, change })
+}
+
+pub(super) fn confirm(
+    db: &Connection,
+    message: MessageId,
+    user: Reference,
+    reach: &Reach,
+    counts_own: bool,
+    at: Timestamp,
+) -> Result<Done, Halt> {
+    let user = people::find(db, user)?;
+    let Found { room, author, .. } = find_in(db, message, reach, Some(user.id))?;
+    let is_new = (counts_own || author != Some(user.id)) && {
+        let sql = "INSERT INTO message_reads (message_id, user_id, read_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        rows::change(db, sql, params![message.0, user.id.0, at.to_string()])? > 0
+    };
+    let mut change = None;
+    if is_new {
+        move_forward(db, message, room.id, user.id)?;
+        change = Some(note(db, message, room, Some(user.id), "confirmed", None, at)?);
+    }
+    let sql = "SELECT count(*), min(CASE WHEN user_id = ?2 THEN read_at END) FROM message_reads WHERE message_id = ?1";
+    let (read_by, first) = db
+        .prepare_cached(sql)?
+        .query_row([message.0, user.id.0], |row| Ok((rows::count(row, 0)?, rows::optional(row, 1, rows::time)?)))?;
+    let (user, user_uuid, at) = (user.id, user.uuid, first.unwrap_or(at));
+    Ok(Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change })
+}
+
+/// A participant has read up to a message: to the time at which it was said, so that none that came later is passed over.
+fn move_forward(db: &Connection, message: MessageId, room: RoomId, user: UserId) -> rusqlite::Result<()> {
+    let sql = "SELECT created_date FROM messages WHERE id = ?1";
+    let Some(said_at) = rows::first(db, sql, [message.0], |row| rows::time(row, 0))? else { return Ok(()) };
+    let sql = "UPDATE chat_participants SET last_read_at = ?3 \
+               WHERE chat_id = ?1 AND user_id = ?2 AND (last_read_at IS NULL OR last_read_at < ?3)";
+    rows::change(db, sql, params![room.0, user.0, said_at.to_string()]).map(drop)
+}
+
+pub(super) fn readers(db: &Connection, message: MessageId, reach: &Reach) -> Result<Done, Halt> {
+    find_in(db, message, reach, None)?;
+    let sql = "SELECT u.id, CASE WHEN u.deleted_at IS NOT NULL THEN ?2 ELSE u.username END, r.read_at \
+               FROM message_reads r JOIN users u ON u.id = r.user_id WHERE r.message_id = ?1 ORDER BY r.read_at, u.id";
+    let mut statement = db.prepare_cached(sql)?;
+    let readers = statement.query_map(params![message.0, DELETED_USER], |row| {
+        Ok(Reader { user: UserId(row.get(0)?), name: rows::text(row, 1)?, at: rows::time(row, 2)? })
+    })?;
+    Ok(Done::Readers { message, readers: readers.collect::<rusqlite::Result<_>>()? })
+}
+
+/// Whether the journal has everything after that change, up to the last one.
+pub(super) fn reaches_back_to(db: &Connection, since: ChangeId, last: ChangeId) -> rusqlite::Result<bool> {
+    let first: Option<i64> =
+        db.prepare_cached("SELECT min(id) FROM message_changes")?.query_row([], |row| row.get(0))?;
+    // Only its beginning is ever cut off, apart from what went with a room.
+    Ok(since == last || first.is_some_and(|first| first <= since.0.saturating_add(1)))
+}
+
+/// What has become of a room's messages after that change, oldest first; nothing if that is more than so much. Of messages
+/// that are gone it is only told that they are.
+pub(super) fn all_after(
+    db: &Connection,
+    room: RoomIds,
+    after: ChangeId,
+    most: usize,
+) -> rusqlite::Result<Option<Vec<(ChangeId, ChangeRecord)>>> {
+    let sql = "SELECT u.id, u.uuid, u.username, x.id, x.message_id, x.changed_at, x.kind, x.emoji, m.content, \
+               CASE x.kind WHEN 'confirmed' \
+               THEN (SELECT count(*) FROM message_reads r WHERE r.message_id = x.message_id) ELSE 0 END \
+               FROM message_changes x LEFT JOIN users u ON u.id = x.user_id LEFT JOIN messages m ON m.id = x.message_id \
+               WHERE x.chat_id = ?1 AND x.id > ?2 AND (x.kind = 'deleted' OR m.id IS NOT NULL) ORDER BY x.id LIMIT ?3";
+    let mut statement = db.prepare_cached(sql)?;
+    let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+    let found = statement.query_map([room.id.0, after.0, limit], |row| {
+        let what = match rows::text(row, 6)?.as_str() {
+            "edited" => Change::Edited(rows::text(row, 8)?),
+            "deleted" => Change::Deleted,
+            "confirmed" => Change::Confirmed { read_by: rows::count(row, 9)? },
+            kind => Change::Reacted { emoji: rows::text(row, 7)?, is_removed: kind == "unreacted" },
+        };
+        let (user, at) = (rows::optional(row, 0, |row, _| rows::user(row))?, rows::time(row, 5)?);
+        Ok((ChangeId(row.get(3)?), ChangeRecord { message: MessageId(row.get(4)?), room, user, at, what }))
+    })?;
+    let changes = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok((changes.len() <= most).then_some(changes))
+}

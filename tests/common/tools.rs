@@ -1,0 +1,42 @@
+//! Programs that `scripts/test` installs: clients that none of us wrote, and what they are run by.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::common::scratch_dir;
+
+/// Something that `scripts/test` installs.
+pub(crate) fn tool(path: &str) -> PathBuf {
+    let tool = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools").join(path);
+    assert!(tool.exists(), "{} is missing: scripts/test installs it", tool.display());
+    tool
+}
+
+/// A browser that shows a page. Killed when dropped.
+pub(crate) struct Browser(Child);
+
+impl Browser {
+    /// Starts one with a profile of its own.
+    pub(crate) fn open(page: &str) -> Self {
+        let browser = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"])
+            .args(["--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"])
+            .arg(format!("--user-data-dir={}", scratch_dir().display()))
+            .arg(page)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromium is installed by scripts/test");
+        Self(browser)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -244,7 +244,7 @@ impl<'a> Broadcast<'a> {
             }
             Event::RoomRenamed { id, name } => Self::RoomUpdated { room_id: id.0, room_name: name },
             Event::RoomDeleted { id } => Self::RoomDeleted { room_id: id.0 },
-            Event::MessageDeleted { message, room } => {
+            Event::MessageDeleted { message, room, .. } => {
                 Self::MessageDeleted { message_id: message.0, room_id: room.id.0 }
             }
             Event::Confirmed { message, room, user, at, read_by, .. } => Self::ReadconfirmationUpdated {

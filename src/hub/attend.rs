@@ -10,7 +10,7 @@ use super::effect::{Attended, Effect, Event, Refusal, Reply, Stored, User, Who};
 use super::job::{self, Change, ChangeRecord, Job, MessageRecord, Missed, RoomRecord};
 use super::typing::Typing;
 use super::{Answer, Hub};
-use crate::id::{ConnectionId, Mark, RoomIds, RoomKey, SlotKey, UserId};
+use crate::id::{ConnectionId, Mark, RoomIds, RoomKey, SlotKey, UserId, Uuid};
 
 /// Whoever has missed more messages and changes begins anew.
 const MOST_MISSED: usize = 500;
@@ -56,7 +56,7 @@ impl Hub {
         let Attend { user, follows_all, recovery } = attend;
         let pid = recovery.as_ref().map(|Recovery { pid, .. }| pid.clone());
         let most = self.limits.max_rooms_joined;
-        let job = Job::Attend { user, most, recovery, most_missed: MOST_MISSED };
+        let job = Job::Attend { user, most, follows_all, recovery, most_missed: MOST_MISSED };
         Ok(self.submit(slot, job, Purpose::Attend { follows_all, pid }))
     }
 
@@ -82,10 +82,8 @@ impl Hub {
         let slot = asker.ok_or(Refusal::NotIdentified)?;
         let job::Attended { user, rooms, chosen, mark, missed } = record;
         let (user, _) = self.known(user);
-        // Who follows all has entered none but open rooms besides, and of what it has missed the store then knows only
-        // what was said in those.
+        // Who follows all has entered none but open rooms besides.
         let follows_all = follows_all && chosen.iter().all(|room| !room.is_private);
-        let missed = missed.filter(|_| !follows_all || chosen.is_empty());
         let names = Names { hub: self, records: [&rooms, &chosen] };
         let missed = missed.map(|missed| names.tell(missed));
         self.leave_all(slot, effects);
@@ -179,7 +177,7 @@ impl Names<'_> {
     /// As it would have been told, had the session been there.
     fn tell(&self, missed: Missed) -> Vec<Event> {
         let messages = missed.messages.into_iter().map(|(room, message)| self.message(room, message));
-        messages.chain(missed.changes.into_iter().filter_map(change)).collect()
+        messages.chain(missed.changes.into_iter().filter_map(|record| self.change(record))).collect()
     }
 
     fn message(&self, room: RoomIds, message: MessageRecord) -> Event {
@@ -199,25 +197,35 @@ impl Names<'_> {
         Event::RoomMessage { room: self.name(room), from, text: text.into(), stored: Some(stored) }
     }
 
+    fn record(&self, room: RoomIds) -> Option<&RoomRecord> {
+        self.records.into_iter().flatten().find(|record| record.id == room.id)
+    }
+
     fn name(&self, room: RoomIds) -> Rc<str> {
         let living = self.hub.rooms.find_durable(room.id.into()).map(|key| Rc::clone(&self.hub.rooms.living(key).name));
-        let record = || self.records.into_iter().flatten().find(|record| record.id == room.id);
-        living.or_else(|| record().map(|record| record.name.as_str().into())).unwrap_or_default()
+        living.or_else(|| self.record(room).map(|record| record.name.as_str().into())).unwrap_or_default()
+    }
+
+    /// What nobody known has done, where it takes somebody to tell, is not told.
+    fn change(&self, record: ChangeRecord) -> Option<Event> {
+        let ChangeRecord { message, room, user, at, what } = record;
+        let pair = self.record(room).and_then(|record| record.direct.as_deref());
+        let direct_to = pair.map(|pair| the_other(pair, user.as_ref().map(|user| user.uuid)));
+        Some(match what {
+            Change::Edited(text) => Event::Edited { message, room, direct_to, text: text.into(), at },
+            Change::Deleted => Event::MessageDeleted { message, room, direct_to },
+            Change::Reacted { emoji, is_removed } => {
+                Event::Reacted { message, room, direct_to, user: user?.uuid, emoji: emoji.into(), is_removed }
+            }
+            Change::Confirmed { read_by } => {
+                let user = user?;
+                Event::Confirmed { message, room, direct_to, user: user.id, user_uuid: user.uuid, at, read_by }
+            }
+        })
     }
 }
 
-/// What nobody known has done, where it takes somebody to tell, is not told.
-fn change(record: ChangeRecord) -> Option<Event> {
-    let ChangeRecord { message, room, user, at, what } = record;
-    Some(match what {
-        Change::Edited(text) => Event::Edited { message, room, text: text.into(), at },
-        Change::Deleted => Event::MessageDeleted { message, room },
-        Change::Reacted { emoji, is_removed } => {
-            Event::Reacted { message, room, user: user?.uuid, emoji: emoji.into(), is_removed }
-        }
-        Change::Confirmed { read_by } => {
-            let user = user?;
-            Event::Confirmed { message, room, user: user.id, user_uuid: user.uuid, at, read_by }
-        }
-    })
+/// With whom somebody talks in the private room of these two.
+pub(super) fn the_other(pair: &[Uuid; 2], one: Option<Uuid>) -> Uuid {
+    if Some(pair[0]) == one { pair[1] } else { pair[0] }
 }

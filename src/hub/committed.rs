@@ -3,17 +3,20 @@
 use std::rc::Rc;
 
 use super::Hub;
+use super::attend::the_other;
 use super::effect::{Audience, Effect, Event, Refusal, Reply, User};
 use super::job::{Done, Fault, Outcome, RoomRecord, Ticket, UserRecord};
 use super::presence::tell_these;
 use super::say::Said;
 use super::session::Session;
-use crate::id::{RoomId, RoomKey, SlotKey, UserId, Uuid};
+use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
 
 /// A job that the store has.
 pub(super) struct Pending {
     /// Whom to answer, if they are still there.
     pub(super) asker: Option<SlotKey>,
+    /// The user that asked, if it was one.
+    pub(super) by: Option<Uuid>,
     pub(super) purpose: Purpose,
 }
 
@@ -39,7 +42,6 @@ pub(super) enum Purpose {
         text: Rc<str>,
     },
     React {
-        user: Uuid,
         emoji: Rc<str>,
         is_removed: bool,
     },
@@ -62,12 +64,18 @@ impl Hub {
     /// Takes the outcome of a job: answers whoever asked for it, if they are still there, and tells those whom it
     /// concerns.
     pub fn committed(&mut self, ticket: Ticket, outcome: Outcome, effects: &mut Vec<Effect>) {
-        let Some(Pending { asker, purpose }) = self.pending.remove(&ticket) else { return };
+        let Some(Pending { asker, by, purpose }) = self.pending.remove(&ticket) else { return };
         let mut after = Vec::new();
         let reply = match outcome {
             Ok(done) => {
                 self.note_mark(&done);
-                self.conclude(asker, purpose, done, effects, &mut after)
+                match done {
+                    Done::MessageDeleted { .. }
+                    | Done::Edited { .. }
+                    | Done::Reacted { .. }
+                    | Done::Confirmed { .. } => self.message_changed(by, purpose, done, &mut after),
+                    done => self.conclude(asker, purpose, done, effects, &mut after),
+                }
             }
             Err(fault) => Err(self.refusal(asker, &purpose, fault)),
         };
@@ -139,31 +147,55 @@ impl Hub {
             (Done::Chats(chats), _) => Reply::Chats(chats),
             (Done::Appended(appended), Purpose::Say(said)) => self.appended(asker, appended, said, after),
             (Done::Messages { room, messages, has_more }, _) => Reply::Messages { room, messages, has_more },
+            (Done::Readers { message, readers }, _) => Reply::Readers { message, readers },
+            // No job of this session's has come to that.
+            _ => return Err(Refusal::Unavailable("the store has answered something else".into())),
+        })
+    }
+
+    /// Something has become of a message. `by`: who has done it.
+    fn message_changed(
+        &mut self,
+        by: Option<Uuid>,
+        purpose: Purpose,
+        done: Done,
+        after: &mut Vec<Effect>,
+    ) -> Result<Reply, Refusal> {
+        Ok(match (done, purpose) {
             (Done::MessageDeleted { message, room, .. }, _) => {
-                self.tell_room(room.id, Event::MessageDeleted { message, room }, after);
+                let direct_to = self.direct_to(room.id, by);
+                self.tell_room(room.id, Event::MessageDeleted { message, room, direct_to }, after);
                 Reply::MessageDeleted { message }
             }
             (Done::Edited { message, room, at, .. }, Purpose::Edit { text }) => {
-                self.tell_room(room.id, Event::Edited { message, room, text, at }, after);
+                let direct_to = self.direct_to(room.id, by);
+                self.tell_room(room.id, Event::Edited { message, room, direct_to, text, at }, after);
                 Reply::Edited { message, at }
             }
-            (Done::Reacted { message, room, change }, Purpose::React { user, emoji, is_removed }) => {
-                if change.is_some() {
-                    self.tell_room(room.id, Event::Reacted { message, room, user, emoji, is_removed }, after);
+            (Done::Reacted { message, room, change }, Purpose::React { emoji, is_removed }) => {
+                if let (Some(_), Some(user)) = (change, by) {
+                    let direct_to = self.direct_to(room.id, by);
+                    let event = Event::Reacted { message, room, direct_to, user, emoji, is_removed };
+                    self.tell_room(room.id, event, after);
                 }
                 Reply::Reacted { message }
             }
             (Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change }, _) => {
                 if change.is_some() {
-                    let event = Event::Confirmed { message, room, user, user_uuid, at, read_by };
+                    let direct_to = self.direct_to(room.id, Some(user_uuid));
+                    let event = Event::Confirmed { message, room, direct_to, user, user_uuid, at, read_by };
                     self.tell_room_and(author, room.id, &event, after);
                 }
                 Reply::Confirmed { message, user, at }
             }
-            (Done::Readers { message, readers }, _) => Reply::Readers { message, readers },
-            // No job of this session's has come to that.
             _ => return Err(Refusal::Unavailable("the store has answered something else".into())),
         })
+    }
+
+    /// With whom that one talks in the room, if it is the private one of two.
+    fn direct_to(&self, room: RoomId, by: Option<Uuid>) -> Option<Uuid> {
+        let room = self.rooms.living(self.rooms.find_durable(room.into())?);
+        room.direct.as_deref().map(|pair| the_other(pair, by))
     }
 
     /// The refusal that a fault comes to. To a session it does not tell whether the thing is not there or not theirs.
@@ -341,21 +373,24 @@ impl Hub {
         Reply::RoomDeleted { id }
     }
 
+    /// Tells the room; and if it is the private one of two, these also where they have not entered it.
     fn tell_room(&self, room: RoomId, event: Event, after: &mut Vec<Effect>) {
-        if let Some(key) = self.rooms.find_durable(room.into()) {
-            after.push(Effect::Tell { audience: Audience::Room { room: key, except: None }, event });
-        }
+        self.tell_room_and(None, room, &event, after);
     }
 
-    /// Tells the room, and that user wherever else they are.
+    /// Tells that user too, wherever else they are.
     fn tell_room_and(&self, user: Option<UserId>, room: RoomId, event: &Event, after: &mut Vec<Effect>) {
-        self.tell_room(room, event.clone(), after);
         let key = self.rooms.find_durable(room.into());
-        let sessions = user.map_or(&[][..], |user| self.sessions_of(user));
-        for &slot in sessions {
-            if !key.is_some_and(|key| self.rooms_of(slot).contains(&key)) {
-                after.push(Effect::Tell { audience: Audience::Session(slot), event: event.clone() });
-            }
+        if let Some(key) = key {
+            after.push(Effect::Tell { audience: Audience::Room { room: key, except: None }, event: event.clone() });
         }
+        let pair = key.and_then(|key| self.rooms.living(key).direct.as_deref());
+        let both = pair.into_iter().flatten().filter_map(|&uuid| self.presence.find(Reference::Uuid(uuid)));
+        let mut aside: Vec<SlotKey> = both.flat_map(|present| present.sessions.iter().copied()).collect();
+        aside.extend(user.map_or(&[][..], |user| self.sessions_of(user)));
+        aside.retain(|&slot| !key.is_some_and(|key| self.rooms_of(slot).contains(&key)));
+        aside.sort_unstable();
+        aside.dedup();
+        tell_these(aside, event.clone(), after);
     }
 }

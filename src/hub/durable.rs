@@ -137,7 +137,7 @@ impl Hub {
             }
             Command::React { message, emoji, is_removed } => {
                 let (reach, user, emoji) = (self.reach(slot, by), self.own(slot)?, emoji.as_str());
-                let purpose = Purpose::React { user: user.uuid, emoji: emoji.into(), is_removed };
+                let purpose = Purpose::React { emoji: emoji.into(), is_removed };
                 (Job::React { message, user: user.id, emoji: emoji.into(), is_removed, reach, at }, purpose)
             }
             Command::DeleteMessage { message } => (Job::DeleteMessage { message, by, at }, Purpose::DeleteMessage),
@@ -173,12 +173,13 @@ impl Hub {
     }
 
     pub(super) fn submit(&mut self, slot: SlotKey, job: Job, purpose: Purpose) -> Answer {
-        Answer::Later(self.give(job, Pending { asker: Some(slot), purpose }))
+        let by = self.session(slot).and_then(|session| session.user.as_ref()).map(|user| user.uuid);
+        Answer::Later(self.give(job, Pending { asker: Some(slot), by, purpose }))
     }
 
     /// Gives the store something for which nobody waits.
     pub(super) fn note(&mut self, job: Job) {
-        self.give(job, Pending { asker: None, purpose: Purpose::Tell });
+        self.give(job, Pending { asker: None, by: None, purpose: Purpose::Tell });
     }
 
     fn give(&mut self, job: Job, pending: Pending) -> Ticket {

@@ -399,6 +399,8 @@ pub enum Event {
         message: MessageId,
         /// Where it was.
         room: RoomIds,
+        /// To whom it was done, if that is the private room of two.
+        direct_to: Option<Uuid>,
     },
     /// A message says something else.
     Edited {
@@ -406,6 +408,8 @@ pub enum Event {
         message: MessageId,
         /// Where it is.
         room: RoomIds,
+        /// To whom it was done, if that is the private room of two.
+        direct_to: Option<Uuid>,
         /// What it says now.
         text: Rc<str>,
         /// Since when.
@@ -417,6 +421,8 @@ pub enum Event {
         message: MessageId,
         /// Where it is.
         room: RoomIds,
+        /// To whom it was done, if that is the private room of two.
+        direct_to: Option<Uuid>,
         /// By whom.
         user: Uuid,
         /// The reaction.
@@ -466,6 +472,8 @@ pub enum Event {
         message: MessageId,
         /// Where it is.
         room: RoomIds,
+        /// To whom it was done, if that is the private room of two.
+        direct_to: Option<Uuid>,
         /// Who.
         user: UserId,
         /// The reader's other id.

@@ -18,6 +18,8 @@ pub enum Job {
         user: String,
         /// How many rooms may be named: the most recently used ones.
         most: usize,
+        /// It is in all of them; else, if it comes back, in those that it has chosen, and it hears what it was told alone.
+        follows_all: bool,
         /// The session's own name and how far it has heard, if it comes back; see [`Recovery`](super::Recovery).
         recovery: Option<Recovery>,
         /// How many messages and changes may be yielded for one who comes back; of more, none.
@@ -493,6 +495,8 @@ pub struct RoomRecord {
     pub owner: Option<UserId>,
     /// For its participants alone.
     pub is_private: bool,
+    /// It is the private room of these two, in which they talk to one another; or of one who talks to themselves.
+    pub direct: Option<Box<[Uuid; 2]>>,
 }
 
 impl RoomRecord {

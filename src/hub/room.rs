@@ -30,6 +30,8 @@ pub(super) struct Room {
     /// In the order of joining. A plain vector, because every message walks all of it while joining and leaving are
     /// rare; leaving shifts the rest, 4 bytes a member.
     pub(super) members: Vec<SlotKey>,
+    /// The two who talk to one another here, if it is for that.
+    pub(super) direct: Option<Box<[Uuid; 2]>>,
     /// Of a private room: the present users who are known to take part, in no order.
     pub(super) present: Vec<PresentKey>,
 }
@@ -117,7 +119,9 @@ impl Rooms {
         let durable = Durable { id: record.id, uuid: record.uuid, owner: record.owner, is_private: record.is_private };
         let namesake = self.find(&record.name).filter(|&key| self.living(key).durable.is_none() && !record.is_private);
         let Some(key) = self.by_id.get(&record.id).copied().or(namesake) else {
-            return (self.insert(record.name.as_str().into(), Some(durable)), None);
+            let key = self.insert(record.name.as_str().into(), Some(durable));
+            self.rooms[key.index()].direct.clone_from(&record.direct);
+            return (key, None);
         };
         self.forget_name(key);
         let absorbed = namesake.filter(|&namesake| namesake != key);
@@ -132,7 +136,8 @@ impl Rooms {
     }
 
     fn insert(&mut self, name: Rc<str>, durable: Option<Durable>) -> RoomKey {
-        let room = Room { name, durable, opened: self.opened, members: Vec::new(), present: Vec::new() };
+        let opened = self.opened;
+        let room = Room { name, durable, opened, direct: None, members: Vec::new(), present: Vec::new() };
         let key = RoomKey::new(self.rooms.insert(room));
         self.opened += 1;
         self.index(key);

@@ -91,7 +91,7 @@ fn user(id: i64, name: &str) -> UserRecord {
 
 fn room(id: i64, name: &str) -> RoomRecord {
     let RoomIds { id, uuid } = ids(id);
-    RoomRecord { id, uuid, name: name.into(), owner: Some(UserId(1)), is_private: false }
+    RoomRecord { id, uuid, name: name.into(), owner: Some(UserId(1)), is_private: false, direct: None }
 }
 
 /// As [`hub_of`], with the lobby and a room `tea`; slot n is user n + 1.

@@ -222,8 +222,8 @@ impl From<rusqlite::Error> for Halt {
 /// A job is judged before it writes, so that a refused one has changed nothing.
 fn carry_out(db: &Connection, job: &Job) -> Result<Done, Halt> {
     match job {
-        Job::Attend { user, most, recovery, most_missed } => {
-            let attended = attend::attend(db, user, *most, recovery.as_ref(), *most_missed)?;
+        Job::Attend { user, most, follows_all, recovery, most_missed } => {
+            let attended = attend::attend(db, user, *most, *follows_all, recovery.as_ref(), *most_missed)?;
             Ok(Done::Attended(Box::new(attended)))
         }
         Job::SetStatus { user, is_online } => people::set_status(db, *user, *is_online).map(noted),

@@ -58,7 +58,8 @@ fn a_server_that_begins_finds_nobody_here_and_nothing_stale() {
         let at = s.now();
         s.one(Job::Follow { pid: "p".into(), room: RoomId::LOBBY, is_in: true, at }).unwrap();
         let recovery = Some(Recovery { pid: "p".into(), since });
-        let Ok(Done::Attended(attended)) = s.one(Job::Attend { user: "ada".into(), most: 9, recovery, most_missed: 9 })
+        let Ok(Done::Attended(attended)) =
+            s.one(Job::Attend { user: "ada".into(), most: 9, follows_all: true, recovery, most_missed: 9 })
         else {
             panic!()
         };

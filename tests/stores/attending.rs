@@ -10,7 +10,7 @@ use crate::subject::{Subject, at, confirm, guest, subjects};
 const PID: &str = "hard to guess";
 
 fn attend(s: &mut Subject, user: &str, recovery: Option<Recovery>) -> Attended {
-    match s.one(Job::Attend { user: user.into(), most: 2, recovery, most_missed: 5 }) {
+    match s.one(Job::Attend { user: user.into(), most: 2, follows_all: true, recovery, most_missed: 5 }) {
         Ok(Done::Attended(attended)) => *attended,
         other => panic!("{other:?}"),
     }
@@ -50,7 +50,7 @@ fn a_user_is_found_by_id_uuid_or_name() {
         assert_eq!(attend(&mut s, &seven.id.to_string(), None).user, seven);
         s.one(Job::DeleteUser { user: bob.id.into(), at: at(9) }).unwrap();
         for user in ["2", "bob", &bob.uuid.to_string(), "deleted user", "Ada", "", "99", "' OR 1 --"] {
-            let job = Job::Attend { user: user.into(), most: 2, recovery: None, most_missed: 5 };
+            let job = Job::Attend { user: user.into(), most: 2, follows_all: true, recovery: None, most_missed: 5 };
             assert!(!job.writes());
             assert_eq!(s.refused(job), Fault::NoSuchUser, "{user}");
         }

@@ -411,13 +411,14 @@ fn broadcasts_are_written_to_the_letter() {
         ),
         (Event::RoomDeleted { id: room }, r#""room_deleted","payload":{"roomId":2}"#.into()),
         (
-            Event::MessageDeleted { message, room: both(room) },
+            Event::MessageDeleted { message, room: both(room), direct_to: None },
             r#""message_deleted","payload":{"messageId":3,"roomId":2}"#.into(),
         ),
         (
             Event::Confirmed {
                 message,
                 room: both(room),
+                direct_to: None,
                 user: UserId(1),
                 user_uuid: Uuid::nil(),
                 at: at(),

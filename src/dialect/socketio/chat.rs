@@ -197,14 +197,14 @@ impl<'a> Told<'a> {
     /// The event's name and what comes with it.
     fn of(event: &'a Event) -> Option<(&'static str, Self)> {
         Some(match event {
-            Event::Edited { message, room, text, at } => {
+            Event::Edited { message, room, text, at, .. } => {
                 let (id, chat_id) = (ShownMessageId(*message), shown_room(*room));
                 ("message:edited", Self::Edited { id, chat_id, content: text, edited_at: Time(*at) })
             }
-            Event::MessageDeleted { message, room } => {
+            Event::MessageDeleted { message, room, .. } => {
                 ("message:deleted", Self::Deleted { id: ShownMessageId(*message), chat_id: shown_room(*room) })
             }
-            Event::Reacted { message, room, user, emoji, is_removed } => {
+            Event::Reacted { message, room, user, emoji, is_removed, .. } => {
                 let (message_id, chat_id, user_id) = (ShownMessageId(*message), shown_room(*room), ShownId(*user));
                 ("message:reaction", Self::Reacted { message_id, chat_id, user_id, emoji, removed: *is_removed })
             }

@@ -12,7 +12,7 @@ use super::super::{Decoded, Limits};
 use super::words::{self, Read, Rest, ShownId, ShownMessageId};
 use super::{Call, Emitter, Vocabulary};
 use crate::hub::{Attended, Claim, Command, Event, Reply, Request, Stored, Tag, Who};
-use crate::id::{RoomIds, Target};
+use crate::id::{RoomIds, Target, Uuid};
 
 /// The conversation vocabulary.
 #[derive(Clone, Copy, Debug)]
@@ -131,23 +131,41 @@ impl<'a> Outcome<'a> {
     }
 }
 
+/// Where something happened.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Place {
+    ConversationId(ShownId),
+    /// Between two users: with whom the one who did it talks.
+    RecipientId(ShownId),
+}
+
+impl Place {
+    fn of(room: RoomIds, direct_to: Option<Uuid>) -> Self {
+        direct_to.map_or_else(|| Self::ConversationId(shown_room(room)), |user| Self::RecipientId(ShownId(user)))
+    }
+}
+
 /// What the server says unasked, messages and signals apart.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Told<'a> {
     Edited {
         id: ShownMessageId,
-        conversation_id: ShownId,
+        #[serde(flatten)]
+        place: Place,
         content: &'a str,
         edited_at: Time,
     },
     Deleted {
         id: ShownMessageId,
-        conversation_id: ShownId,
+        #[serde(flatten)]
+        place: Place,
     },
     Reacted {
         message_id: ShownMessageId,
-        conversation_id: ShownId,
+        #[serde(flatten)]
+        place: Place,
         user_id: ShownId,
         emoji: &'a str,
         removed: bool,
@@ -155,7 +173,8 @@ enum Told<'a> {
     Read {
         message_id: ShownMessageId,
         user_id: ShownId,
-        conversation_id: ShownId,
+        #[serde(flatten)]
+        place: Place,
     },
     Typing {
         user_id: ShownId,
@@ -172,22 +191,22 @@ impl<'a> Told<'a> {
     /// The event's name and what comes with it.
     fn of(event: &'a Event) -> Option<(&'static str, Self)> {
         Some(match event {
-            Event::Edited { message, room, text, at } => {
-                let (id, conversation_id) = (ShownMessageId(*message), shown_room(*room));
-                ("message_edited", Self::Edited { id, conversation_id, content: text, edited_at: Time(*at) })
+            Event::Edited { message, room, direct_to, text, at } => {
+                let (id, place) = (ShownMessageId(*message), Place::of(*room, *direct_to));
+                ("message_edited", Self::Edited { id, place, content: text, edited_at: Time(*at) })
             }
-            Event::MessageDeleted { message, room } => {
-                let (id, conversation_id) = (ShownMessageId(*message), shown_room(*room));
-                ("message_deleted", Self::Deleted { id, conversation_id })
+            Event::MessageDeleted { message, room, direct_to } => {
+                let (id, place) = (ShownMessageId(*message), Place::of(*room, *direct_to));
+                ("message_deleted", Self::Deleted { id, place })
             }
-            Event::Reacted { message, room, user, emoji, is_removed } => {
-                let (message_id, conversation_id) = (ShownMessageId(*message), shown_room(*room));
+            Event::Reacted { message, room, direct_to, user, emoji, is_removed } => {
+                let (message_id, place) = (ShownMessageId(*message), Place::of(*room, *direct_to));
                 let (user_id, removed) = (ShownId(*user), *is_removed);
-                ("message_reaction", Self::Reacted { message_id, conversation_id, user_id, emoji, removed })
+                ("message_reaction", Self::Reacted { message_id, place, user_id, emoji, removed })
             }
-            Event::Confirmed { message, room, user_uuid, .. } => {
-                let (message_id, conversation_id) = (ShownMessageId(*message), shown_room(*room));
-                ("message_read", Self::Read { message_id, user_id: ShownId(*user_uuid), conversation_id })
+            Event::Confirmed { message, room, direct_to, user_uuid, .. } => {
+                let (message_id, place) = (ShownMessageId(*message), Place::of(*room, *direct_to));
+                ("message_read", Self::Read { message_id, user_id: ShownId(*user_uuid), place })
             }
             Event::Typing { user, room, is_typing } => {
                 let conversation_id = room.map(shown_room);

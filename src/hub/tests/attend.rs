@@ -40,7 +40,7 @@ fn who_follows_is_in_all_rooms_of_its_user_and_nobody_is_told() {
     let attend = Attend { user: "name".into(), ..attending(true) };
     ask(&mut hub, 1, Command::Attend(attend));
     let (ticket, job) = job(&mut hub);
-    assert_eq!(job, Job::Attend { user: "name".into(), most: 2, recovery: None, most_missed: 500 });
+    assert_eq!(job, Job::Attend { user: "name".into(), most: 2, follows_all: true, recovery: None, most_missed: 500 });
     let outcome = Ok(Done::Attended(Box::new(job::Attended { mark: mark(7, 8), ..participant(2, &[3, 4]) })));
     assert!(hub.moves_members(ticket, &outcome));
     let effects = commit_to(&mut hub, ticket, outcome);
@@ -187,10 +187,10 @@ fn what_was_missed_is_told_as_it_would_have_been() {
     assert_eq!(
         missed[4..],
         [
-            Event::Edited { message, room, text: "new".into(), at },
-            Event::Reacted { message, room, user: four, emoji: "+".into(), is_removed: true },
-            Event::Confirmed { message, room, user, user_uuid: four, at, read_by: 2 },
-            Event::MessageDeleted { message, room },
+            Event::Edited { message, room, direct_to: None, text: "new".into(), at },
+            Event::Reacted { message, room, direct_to: None, user: four, emoji: "+".into(), is_removed: true },
+            Event::Confirmed { message, room, direct_to: None, user, user_uuid: four, at, read_by: 2 },
+            Event::MessageDeleted { message, room, direct_to: None },
         ]
     );
 }

@@ -13,7 +13,10 @@ fn an_edit_is_told_to_the_room() {
     let (room, at) = (ids(3), Timestamp::from_microseconds(7));
     let effects = commit_to(&mut hub, ticket, Ok(Done::Edited { message, room, at, change: ChangeId(2) }));
     assert_eq!(effects[0], reply(0, Reply::Edited { message, at }));
-    assert_eq!(told(&effects[1], &hub), (vec![0, 1], Event::Edited { message, room, text: "new".into(), at }));
+    assert_eq!(
+        told(&effects[1], &hub),
+        (vec![0, 1], Event::Edited { message, room, direct_to: None, text: "new".into(), at })
+    );
     assert_eq!(hub.mark(), mark(0, 2));
 }
 
@@ -29,7 +32,7 @@ fn a_reaction_is_told_if_it_is_one() {
         assert_eq!((user, reach), (UserId(1), Reach::RoomsAndOwn(vec![TEA])));
         let effects = commit_to(&mut hub, ticket, Ok(Done::Reacted { message, room, change }));
         assert_eq!(effects[0], reply(0, Reply::Reacted { message }));
-        let event = Event::Reacted { message, room, user: uuid(1), emoji: "+".into(), is_removed };
+        let event = Event::Reacted { message, room, direct_to: None, user: uuid(1), emoji: "+".into(), is_removed };
         let expected = change.map(|_| (vec![0, 1], event));
         assert_eq!(all_told(&effects, &hub), Vec::from_iter(expected));
     }
@@ -48,7 +51,7 @@ fn a_confirmation_is_told_to_the_room_and_the_author() {
     let (user, user_uuid, author, change) = (UserId(1), uuid(1), Some(UserId(2)), Some(ChangeId(4)));
     let done = Done::Confirmed { message, room, user, user_uuid, author, at, read_by: 1, change };
     let effects = commit_to(&mut hub, ticket, Ok(done));
-    let event = Event::Confirmed { message, room, user, user_uuid, at, read_by: 1 };
+    let event = Event::Confirmed { message, room, direct_to: None, user, user_uuid, at, read_by: 1 };
     assert_eq!(all_told(&effects, &hub), [(vec![0, 1], event.clone()), (vec![2], event)]);
     assert_eq!(hub.mark(), mark(0, 4));
     let mut users = users_of(1);

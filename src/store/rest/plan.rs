@@ -166,7 +166,8 @@ mod tests {
 
     #[test]
     fn who_attends_is_looked_up_after_what_became_of_their_name() {
-        let attend = |user: &str| Job::Attend { user: user.into(), most: 1, recovery: None, most_missed: 1 };
+        let attend =
+            |user: &str| Job::Attend { user: user.into(), most: 1, follows_all: true, recovery: None, most_missed: 1 };
         let create = Job::CreateUser { name: "eve".into(), at: Timestamp::default() };
         let jobs = [create, say(1, 1), attend("eve"), attend("1"), attend("bob")];
         assert_eq!(chains(&jobs), [vec![0, 2], vec![1, 3], vec![4]]);

@@ -71,6 +71,7 @@ impl Errand<'_> {
 
     fn room_record(&self, room: answer::Room) -> RoomRecord {
         let id = RoomId(room.id);
-        RoomRecord { id, uuid: self.room_uuid(id), name: room.name, owner: room.owner.map(UserId), is_private: false }
+        let (uuid, owner) = (self.room_uuid(id), room.owner.map(UserId));
+        RoomRecord { id, uuid, name: room.name, owner, is_private: false, direct: None }
     }
 }

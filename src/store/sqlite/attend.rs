@@ -18,6 +18,7 @@ pub(super) fn attend(
     db: &Connection,
     user: &str,
     most: usize,
+    follows_all: bool,
     recovery: Option<&Recovery>,
     most_missed: usize,
 ) -> Result<Attended, Halt> {
@@ -32,8 +33,12 @@ pub(super) fn attend(
     if let Some(recovery) = recovery {
         chosen = find_chosen(db, &recovery.pid, user.id)?;
         if let Some(since) = recovery.since {
-            let rooms = if chosen.is_empty() { &all } else { &chosen };
-            missed = find_missed(db, user.id, rooms, since, mark, most_missed)?;
+            // What two say to one another is for both, wherever their sessions are.
+            let hears_all = follows_all && chosen.iter().all(|room| !room.is_private);
+            let is_chosen = |room: &&RoomRecord| chosen.iter().any(|chosen| chosen.id == room.id);
+            let own = all.iter().filter(|room| hears_all || room.direct.is_some()).filter(|room| !is_chosen(room));
+            let rooms: Vec<&RoomRecord> = own.chain(&chosen).collect();
+            missed = find_missed(db, user.id, &rooms, since, mark, most_missed)?;
         }
     }
     all.truncate(most);
@@ -51,10 +56,12 @@ fn mark(db: &Connection) -> rusqlite::Result<Mark> {
 
 /// The rooms that a session has chosen, as far as they are still open to that user, in the order of choosing.
 fn find_chosen(db: &Connection, pid: &str, user: UserId) -> rusqlite::Result<Vec<RoomRecord>> {
-    let sql = "SELECT c.id, c.uuid, c.name, c.owner_id, c.is_private FROM socket_rooms s JOIN chats c ON c.id = s.chat_id \
-               WHERE s.pid = ?1 AND (NOT c.is_private OR EXISTS \
-               (SELECT 1 FROM chat_participants p WHERE p.chat_id = c.id AND p.user_id = ?2)) \
-               ORDER BY s.chosen_at, c.id";
+    let sql = concat!(
+        "SELECT ",
+        rows::room_columns!(),
+        " FROM socket_rooms s JOIN chats c ON c.id = s.chat_id WHERE s.pid = ?1 AND (NOT c.is_private OR EXISTS \
+         (SELECT 1 FROM chat_participants p WHERE p.chat_id = c.id AND p.user_id = ?2)) ORDER BY s.chosen_at, c.id"
+    );
     db.prepare_cached(sql)?.query_map(params![pid, user.0], rows::room)?.collect()
 }
 
@@ -62,7 +69,7 @@ fn find_chosen(db: &Connection, pid: &str, user: UserId) -> rusqlite::Result<Vec
 fn find_missed(
     db: &Connection,
     user: UserId,
-    rooms: &[RoomRecord],
+    rooms: &[&RoomRecord],
     since: Mark,
     mark: Mark,
     most: usize,

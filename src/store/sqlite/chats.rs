@@ -16,8 +16,11 @@ pub(super) fn find_or_make_direct(
     at: Timestamp,
 ) -> Result<RoomRecord, Halt> {
     let (low, high) = if author.id <= to.id { (author, to) } else { (to, author) };
-    let sql = "SELECT c.id, c.uuid, c.name, c.owner_id, c.is_private \
-               FROM direct_chats d JOIN chats c ON c.id = d.chat_id WHERE d.low_user = ?1 AND d.high_user = ?2";
+    let sql = concat!(
+        "SELECT ",
+        rows::room_columns!(),
+        " FROM direct_chats d JOIN chats c ON c.id = d.chat_id WHERE d.low_user = ?1 AND d.high_user = ?2"
+    );
     if let Some(room) = rows::first(db, sql, [low.id.0, high.id.0], rows::room)? {
         // Another program may have shut somebody out.
         let may = rooms::takes_part(db, room.id, Some(author.id))?;
@@ -27,7 +30,7 @@ pub(super) fn find_or_make_direct(
     rooms::take_in(db, room.id, &[low.clone(), high.clone()], at)?;
     let sql = "INSERT INTO direct_chats (low_user, high_user, chat_id) VALUES (?1, ?2, ?3)";
     rows::change(db, sql, [low.id.0, high.id.0, room.id.0])?;
-    Ok(room)
+    Ok(RoomRecord { direct: Some(Box::new([low.uuid, high.uuid])), ..room })
 }
 
 /// What the private room of two is called.
@@ -52,13 +55,16 @@ pub(super) struct Participation {
 
 /// Where a user takes part, the most recently used rooms first.
 pub(super) fn participations(db: &Connection, user: UserId, most: usize) -> rusqlite::Result<Vec<Participation>> {
-    let sql = "SELECT c.id, c.uuid, c.name, c.owner_id, c.is_private, c.updated_at, p.last_read_at \
-               FROM chat_participants p JOIN chats c ON c.id = p.chat_id WHERE p.user_id = ?1 AND c.is_private \
-               ORDER BY c.updated_at DESC, c.id DESC LIMIT ?2";
+    let sql = concat!(
+        "SELECT ",
+        rows::room_columns!(),
+        ", c.updated_at, p.last_read_at FROM chat_participants p JOIN chats c ON c.id = p.chat_id \
+         WHERE p.user_id = ?1 AND c.is_private ORDER BY c.updated_at DESC, c.id DESC LIMIT ?2"
+    );
     let mut statement = db.prepare_cached(sql)?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let found = statement.query_map([user.0, most], |row| {
-        Ok(Participation { room: rows::room(row)?, updated_at: rows::time(row, 5)?, read_until: rows::text(row, 6)? })
+        Ok(Participation { room: rows::room(row)?, updated_at: rows::time(row, 6)?, read_until: rows::text(row, 7)? })
     })?;
     found.collect()
 }

@@ -9,7 +9,7 @@ use crate::timestamp::Timestamp;
 
 /// All open rooms, the oldest first.
 pub(super) fn list_open(db: &Connection) -> rusqlite::Result<Vec<RoomRecord>> {
-    let sql = "SELECT id, uuid, name, owner_id, is_private FROM chats WHERE NOT is_private ORDER BY id";
+    let sql = concat!("SELECT ", rows::room_columns!(), " FROM chats c WHERE NOT is_private ORDER BY id");
     db.prepare(sql)?.query_map([], rows::room)?.collect()
 }
 
@@ -17,11 +17,11 @@ pub(super) fn list_open(db: &Connection) -> rusqlite::Result<Vec<RoomRecord>> {
 pub(super) fn find(db: &Connection, room: Reference) -> Result<RoomRecord, Halt> {
     let found = match room {
         Reference::Number(id) => {
-            let sql = "SELECT id, uuid, name, owner_id, is_private FROM chats WHERE id = ?1";
+            let sql = concat!("SELECT ", rows::room_columns!(), " FROM chats c WHERE id = ?1");
             rows::first(db, sql, [id], rows::room)?
         }
         Reference::Uuid(uuid) => {
-            let sql = "SELECT id, uuid, name, owner_id, is_private FROM chats WHERE uuid = ?1";
+            let sql = concat!("SELECT ", rows::room_columns!(), " FROM chats c WHERE uuid = ?1");
             rows::first(db, sql, [uuid.to_string()], rows::room)?
         }
     };
@@ -87,7 +87,7 @@ pub(super) fn insert(
     at: Timestamp,
 ) -> rusqlite::Result<RoomRecord> {
     let sql = "INSERT INTO chats (name, is_private, owner_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?4) \
-               RETURNING id, uuid, name, owner_id, is_private";
+               RETURNING id, uuid, name, owner_id, is_private, NULL";
     let owner = owner.map(|user| user.0);
     db.prepare_cached(sql)?.query_row(params![name, is_private, owner, at.to_string()], rows::room)
 }

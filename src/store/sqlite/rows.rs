@@ -36,7 +36,16 @@ pub(super) fn user(row: &Row<'_>) -> rusqlite::Result<UserRecord> {
     Ok(UserRecord { id: UserId(row.get(0)?), uuid: uuid(row, 1)?, name: text(row, 2)? })
 }
 
-/// Reads `id, uuid, name, owner_id, is_private`.
+/// The columns of [`room`], of the row of `chats` that is called `c`.
+macro_rules! room_columns {
+    () => {
+        "c.id, c.uuid, c.name, c.owner_id, c.is_private, (SELECT l.uuid || ' ' || h.uuid FROM direct_chats d \
+         JOIN users l ON l.id = d.low_user JOIN users h ON h.id = d.high_user WHERE d.chat_id = c.id)"
+    };
+}
+pub(super) use room_columns;
+
+/// Reads [`room_columns`].
 pub(super) fn room(row: &Row<'_>) -> rusqlite::Result<RoomRecord> {
     let owner: Option<i64> = row.get(3)?;
     Ok(RoomRecord {
@@ -45,6 +54,10 @@ pub(super) fn room(row: &Row<'_>) -> rusqlite::Result<RoomRecord> {
         name: text(row, 2)?,
         owner: owner.map(UserId),
         is_private: row.get(4)?,
+        direct: optional(row, 5, text)?.and_then(|pair| {
+            let (low, high) = pair.split_once(' ')?;
+            Some(Box::new([low.parse().ok()?, high.parse().ok()?]))
+        }),
     })
 }
 

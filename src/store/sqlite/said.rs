@@ -110,7 +110,8 @@ fn find_marked(
         let room = match rooms::find(db, first.room.id.into()) {
             Err(Halt::Fault(_)) => {
                 let RoomIds { id, uuid } = first.room;
-                RoomRecord { id, uuid, name: chats::direct_name(author, &to), owner: None, is_private: true }
+                let (name, direct) = (chats::direct_name(author, &to), Some(Box::new([author.uuid, to.uuid])));
+                RoomRecord { id, uuid, name, owner: None, is_private: true, direct }
             }
             found => found?,
         };

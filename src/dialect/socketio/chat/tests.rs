@@ -200,16 +200,19 @@ fn every_event_is_told() {
             r#"42["message:new",{"id":"3","chat_id":"<2>","content":"Hello!","message_type":"image","file":"a.png","sender":{"id":"<1>","username":"Ann"},"created_at":"<at>"}]"#,
         ),
         (
-            Event::Edited { message, room, text: "Bye".into(), at },
+            Event::Edited { message, room, direct_to: None, text: "Bye".into(), at },
             r#"42["message:edited",{"id":"3","chat_id":"<2>","content":"Bye","edited_at":"<at>"}]"#,
         ),
-        (Event::MessageDeleted { message, room }, r#"42["message:deleted",{"id":"3","chat_id":"<2>"}]"#),
         (
-            Event::Reacted { message, room, user: uuid, emoji: "👍".into(), is_removed: true },
+            Event::MessageDeleted { message, room, direct_to: None },
+            r#"42["message:deleted",{"id":"3","chat_id":"<2>"}]"#,
+        ),
+        (
+            Event::Reacted { message, room, direct_to: None, user: uuid, emoji: "👍".into(), is_removed: true },
             r#"42["message:reaction",{"messageId":"3","chatId":"<2>","userId":"<1>","emoji":"👍","removed":true}]"#,
         ),
         (
-            Event::Confirmed { message, room, user: user.id, user_uuid: uuid, at, read_by: 6 },
+            Event::Confirmed { message, room, direct_to: None, user: user.id, user_uuid: uuid, at, read_by: 6 },
             r#"42["message:read",{"messageId":"3","userId":"<1>","chatId":"<2>"}]"#,
         ),
         (typing(Some(room), true), r#"42["typing:start",{"chatId":"<2>","userId":"<1>","username":"Ann"}]"#),
@@ -256,7 +259,14 @@ fn every_request_is_acknowledged() {
         ..record()
     };
     let chat = |name: &str, last| ChatRecord {
-        room: RoomRecord { id: RoomId(2), uuid: room.uuid, name: name.into(), owner: None, is_private: true },
+        room: RoomRecord {
+            id: RoomId(2),
+            uuid: room.uuid,
+            name: name.into(),
+            owner: None,
+            is_private: true,
+            direct: None,
+        },
         updated_at: at,
         unread: 1,
         last,

@@ -135,19 +135,19 @@ fn every_event_is_told() {
         (said(ann(), stored()), format!(r#"42["conversation_message",{IN_ROOM}]"#)),
         (said(guest(), direct()), format!(r#"42["private_message",{DIRECT}]"#)),
         (
-            Event::Edited { message, room, text: "Bye".into(), at },
+            Event::Edited { message, room, direct_to: None, text: "Bye".into(), at },
             r#"42["message_edited",{"id":"3","conversation_id":"<2>","content":"Bye","edited_at":"<at>"}]"#.into(),
         ),
         (
-            Event::MessageDeleted { message, room },
+            Event::MessageDeleted { message, room, direct_to: None },
             r#"42["message_deleted",{"id":"3","conversation_id":"<2>"}]"#.into(),
         ),
         (
-            Event::Reacted { message, room, user: uuid, emoji: "👍".into(), is_removed: false },
+            Event::Reacted { message, room, direct_to: None, user: uuid, emoji: "👍".into(), is_removed: false },
             r#"42["message_reaction",{"message_id":"3","conversation_id":"<2>","user_id":"<1>","emoji":"👍","removed":false}]"#.into(),
         ),
         (
-            Event::Confirmed { message, room, user: user.id, user_uuid: uuid, at, read_by: 6 },
+            Event::Confirmed { message, room, direct_to: None, user: user.id, user_uuid: uuid, at, read_by: 6 },
             r#"42["message_read",{"message_id":"3","user_id":"<1>","conversation_id":"<2>"}]"#.into(),
         ),
         (

@@ -105,13 +105,13 @@ fn who_attends_has_no_private_rooms_and_has_missed_what_nobody_knows() {
     let nothing = Mark { message: MessageId(0), change: ChangeId(0) };
     for user in ["2", "bob", &users[1].uuid.to_string()] {
         let recovery = Some(Recovery { pid: "p".into(), since: Some(nothing) });
-        let job = Job::Attend { user: user.into(), most: 9, recovery, most_missed: 9 };
+        let job = Job::Attend { user: user.into(), most: 9, follows_all: true, recovery, most_missed: 9 };
         let Ok(Done::Attended(attended)) = one(&mut store, job) else { panic!("{user} is not found") };
         assert_eq!((&attended.user, attended.mark), (&users[1], nothing));
         assert!(attended.rooms.is_empty() && attended.chosen.is_empty() && attended.missed.is_none());
     }
     for user in ["9", "eve", "", "00000000-0000-0000-0000-000000000000"] {
-        let job = Job::Attend { user: user.into(), most: 9, recovery: None, most_missed: 9 };
+        let job = Job::Attend { user: user.into(), most: 9, follows_all: true, recovery: None, most_missed: 9 };
         assert_eq!(one(&mut store, job), Err(Fault::NoSuchUser), "{user}");
     }
 }

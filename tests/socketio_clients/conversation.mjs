@@ -141,9 +141,8 @@ async function confirm(world, { alice, second, bob, carol }, first, direct) {
 
   await alice.ok('message_edit', { message_id: direct, content: 'louder' });
   const edited = { id: direct, conversation_id: isAbsent, recipient_id: user_id, content: 'louder', edited_at: isTime };
-  await bob.told('message_edited', edited);
-  for (const tab of [alice, second]) tab.events.length = 0; // As with the message itself.
-  await quiet('it was between two', bob, carol);
+  await told('message_edited', edited);
+  await quiet('it was between two', ...everyone, carol);
 }
 
 async function call(world, { alice, second, bob, carol }) {

@@ -140,13 +140,12 @@ class Conversation:
         await quiet("told once", *tabs, self.carol)
 
         await self.alice.ok("message_edit", {"message_id": self.direct, "content": "louder"})
-        await self.bob.told("message_edited", {
-            "id": self.direct, "conversation_id": is_absent, "recipient_id": self.ids["bob"], "content": "louder",
-            "edited_at": is_time,
-        })
-        for tab in (self.alice, self.second):
-            tab.events.clear()  # As with the message itself.
-        await quiet("it was between two", self.bob, self.carol)
+        for tab in (self.alice, self.second, self.bob):
+            await tab.told("message_edited", {
+                "id": self.direct, "conversation_id": is_absent, "recipient_id": self.ids["bob"],
+                "content": "louder", "edited_at": is_time,
+            })
+        await quiet("it was between two", self.alice, self.second, self.bob, self.carol)
 
     async def call(self):
         data = {"sdp": "offer", "lines": [1, None, "é"]}

@@ -218,6 +218,11 @@ impl Hub {
         self.check_in_debug();
     }
 
+    /// Whether time makes a difference: somebody takes part whose presence or typing may lapse.
+    pub fn counts_time(&self) -> bool {
+        !self.presence.is_empty()
+    }
+
     /// It is so long since the server's start: what is due by now happens.
     pub fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.now = self.now.max(now);

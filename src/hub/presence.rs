@@ -71,6 +71,10 @@ impl Presence {
         key.map(|&key| self.living(key))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
     pub(super) fn next_lapse(&self) -> Option<Duration> {
         self.leaving.next()
     }

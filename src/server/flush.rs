@@ -39,21 +39,28 @@ impl Server {
         let news = self.fanout.fetch(key, &self.hub, &mut self.slots);
         let Some(slot) = self.slots.get(key).filter(|slot| !matches!(slot.stage, Stage::Gone)) else { return };
         let token = Token(key.index());
-        match &mut slot.link {
-            Link::Socket(socket) => {
-                if socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
-                    return self.lose(key, Some(CloseReason::Peer));
-                }
-            }
-            Link::Polls(_) => {
-                slot.outbox.push(news.unwrap_or_default());
-                self.flush_polls(key);
-            }
-            Link::Through => {
-                slot.outbox.push(news.unwrap_or_default());
-                return self.flush_annex(key);
-            }
+        let Link::Socket(socket) = &mut slot.link else {
+            slot.outbox.push(news.unwrap_or_default());
+            return self.flush_elsewhere(key);
+        };
+        if socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
+            return self.lose(key, Some(CloseReason::Peer));
         }
+        self.settle_flushed(key);
+    }
+
+    /// What is owed to a slot without a connection goes where that is: to a poll, or with what its session is owed.
+    fn flush_elsewhere(&mut self, key: SlotKey) {
+        if self.slots.get(key).is_some_and(|slot| matches!(slot.link, Link::Through)) {
+            return self.flush_annex(key);
+        }
+        self.flush_polls(key);
+        self.settle_flushed(key);
+    }
+
+    /// What follows from how much of what was owed is left.
+    #[inline]
+    fn settle_flushed(&mut self, key: SlotKey) {
         let Some(slot) = self.slots.get(key) else { return };
         if slot.awaits_flush && slot.outbox.weight() <= self.config.outbox {
             slot.awaits_flush = false;

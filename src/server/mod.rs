@@ -333,7 +333,8 @@ impl Server {
             self.deliver();
         }
         let session = self.session_of(key);
-        if !self.must_wait(session) {
+        let is_free = self.slots.get(session).is_some_and(|slot| !engine::must_wait(&self.hub, slot, session));
+        if is_free {
             self.slots.resume(session);
         }
     }
@@ -399,8 +400,10 @@ impl Server {
             self.end_pause(key);
         }
         self.tick_engines();
-        self.hub.advance(self.now - self.started, &mut self.fanout.effects);
-        self.deliver();
+        if self.hub.counts_time() {
+            self.hub.advance(self.now - self.started, &mut self.fanout.effects);
+            self.deliver();
+        }
     }
 
     /// The answer to a ping is overdue. If the loop itself was late, it may have arrived: one look before the end.

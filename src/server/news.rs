@@ -8,8 +8,6 @@
 //! That one number keeps the order: before anything of its own is put into an outbox, and before its membership
 //! changes, a slot is handed what it has not heard yet.
 
-use smallvec::SmallVec;
-
 use crate::dialect::Encoding;
 use crate::hub::{Event, RoomKey};
 use crate::id::Mark;
@@ -54,16 +52,23 @@ struct RoomNews {
 
 /// Bytes in each encoding that has been needed so far.
 #[derive(Default)]
-pub(super) struct Encoded(SmallVec<[(Encoding, Shared); 1]>);
+pub(super) struct Encoded {
+    /// Apart, since most are needed in one alone, and all members ask for it.
+    first: Option<(Encoding, Shared)>,
+    others: Vec<(Encoding, Shared)>,
+}
 
 impl Encoded {
     /// The bytes in that encoding, which `encode` makes the first time.
     pub(super) fn get(&mut self, encoding: Encoding, encode: impl FnOnce() -> Shared) -> &Shared {
-        let place = self.0.iter().position(|(known, _)| *known == encoding).unwrap_or_else(|| {
-            self.0.push((encoding, encode()));
-            self.0.len() - 1
+        if self.first.as_ref().is_none_or(|(first, _)| *first == encoding) {
+            return &self.first.get_or_insert_with(|| (encoding, encode())).1;
+        }
+        let place = self.others.iter().position(|(known, _)| *known == encoding).unwrap_or_else(|| {
+            self.others.push((encoding, encode()));
+            self.others.len() - 1
         });
-        &self.0[place].1
+        &self.others[place].1
     }
 }
 

@@ -10,6 +10,8 @@ use crate::id::SlotKey;
 use crate::net::socket::Received;
 use crate::proto::websocket::{Fault, Incoming, Inlet, Message};
 
+use super::engine::must_wait;
+
 impl Server {
     /// Gives each ready slot its share, and then those with more to be read another one: the more is told in a turn, the
     /// less each delivery costs. But nobody is told more in a turn than half of what an outbox may hold, or a crowd that
@@ -67,9 +69,9 @@ impl Server {
                 && let Stage::Open { inlet: place, .. } = &mut slot.stage
             {
                 *place = inlet;
-            }
-            if self.is_taking_over(key) {
-                self.take_over(key);
+                if slot.is_taking_over() {
+                    self.take_over(key);
+                }
             }
         }
     }
@@ -125,7 +127,7 @@ impl Server {
         let mut pongs = Pongs::default();
         let mut has_backlog = false;
         for frames in 0.. {
-            if !self.slots.is_open(key) || self.is_taking_over(key) {
+            if !self.slots.get(key).is_some_and(|slot| slot.is_open() && !slot.is_taking_over()) {
                 break;
             }
             if self.has_had_its_share(key, frames) {
@@ -154,7 +156,7 @@ impl Server {
         let is_spent = self.rate.is_some_and(|rate| slot.allowance.is_exhausted(rate, self.now));
         // Whoever asks for more than its outbox holds has to wait until that has gone out.
         slot.awaits_flush = slot.outbox.weight() > self.config.outbox;
-        taken == READ_SHARE_FRAMES || is_spent || slot.awaits_flush || self.must_wait(key)
+        taken == READ_SHARE_FRAMES || is_spent || slot.awaits_flush || must_wait(&self.hub, slot, key)
     }
 
     /// A frame or a request came: it counts against the allowance, whatever it is, and shows that the other side lives.
@@ -174,10 +176,9 @@ impl Server {
     /// The share or the allowance was used up.
     pub(super) fn note_backlog(&mut self, key: SlotKey, has_backlog: bool) {
         let (now, rate) = (self.now, self.rate);
-        let must_wait = self.must_wait(key);
         let Some(slot) = self.slots.get(key).filter(|slot| slot.is_open()) else { return };
         slot.has_backlog = has_backlog;
-        slot.awaits_store = must_wait;
+        slot.awaits_store = must_wait(&self.hub, slot, key);
         if let Some(rate) = rate.filter(|&rate| slot.allowance.is_exhausted(rate, now)) {
             self.pause(key, rate);
         }

@@ -160,6 +160,11 @@ impl Slot {
         matches!(self.stage, Stage::Open { .. })
     }
 
+    /// Whether its client has just changed to it from polling: what follows is its session's.
+    pub(super) fn is_taking_over(&self) -> bool {
+        matches!(self.stage, Stage::Open { speech: Speech::Probe(Probe { is_taking_over: true, .. }), .. })
+    }
+
     /// The Engine.IO session that it is.
     pub(super) fn engine(&mut self) -> Option<&mut Engine> {
         match &mut self.stage {

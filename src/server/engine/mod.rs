@@ -33,6 +33,7 @@ use smallvec::SmallVec;
 use super::slot::{Link, Slot, Speech, Stage};
 use super::{Due, Server};
 use crate::dialect::socketio::{FaceKey, Namespaces, Pid};
+use crate::hub::Hub;
 use crate::id::{Mark, SlotKey};
 use crate::net::allowance::Allowance;
 use crate::net::deadline::Deadlines;
@@ -135,7 +136,7 @@ pub(super) struct Probe {
     /// It has been told that it works.
     is_answered: bool,
     /// The client has changed to it.
-    is_taking_over: bool,
+    pub(super) is_taking_over: bool,
 }
 
 /// All sessions, and what is due for them besides their heartbeat.
@@ -179,6 +180,14 @@ impl Finished {
     }
 }
 
+/// Whether the client in `slot` has asked for so much that it should not be heard for now.
+pub(super) fn must_wait(hub: &Hub, slot: &mut Slot, key: SlotKey) -> bool {
+    match slot.engine() {
+        Some(engine) => engine.sockets.iter().any(|socket| hub.must_wait(socket.slot)),
+        None => hub.must_wait(key),
+    }
+}
+
 fn bare(carriage: Carriage, bare: Bare) -> Shared {
     let mut wire = Vec::new();
     carriage.bare(&mut wire, bare);
@@ -204,13 +213,6 @@ impl Server {
             Some(Stage::Open { speech: Speech::Annex(session), .. }) => *session,
             _ => key,
         }
-    }
-
-    /// Whether the session has asked for so much that it should not be heard for now.
-    pub(super) fn must_wait(&mut self, key: SlotKey) -> bool {
-        let Some(engine) = self.slots.get(key).and_then(Slot::engine) else { return self.hub.must_wait(key) };
-        let (hub, sockets) = (&self.hub, &engine.sockets);
-        sockets.iter().any(|socket| hub.must_wait(socket.slot))
     }
 
     /// Sees to what is due for sessions.

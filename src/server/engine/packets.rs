@@ -2,7 +2,7 @@
 
 use super::super::slot::{Link, Slot, Speech, Stage};
 use super::super::{Due, Server};
-use super::{Probe, Protocol, bare};
+use super::{Protocol, bare};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
 use crate::net::outbox::Shared;
@@ -82,12 +82,6 @@ impl Server {
             (Ok(Packet::Upgrade), true) => probe.is_taking_over = true,
             _ => self.end(key, CloseReason::Protocol),
         }
-    }
-
-    /// Whether the client has just changed to that WebSocket: what follows is its session's.
-    pub(in crate::server) fn is_taking_over(&mut self, key: SlotKey) -> bool {
-        let stage = self.slots.get(key).map(|slot| &slot.stage);
-        matches!(stage, Some(Stage::Open { speech: Speech::Probe(Probe { is_taking_over: true, .. }), .. }))
     }
 
     /// Moves the WebSocket into its session's slot. What waited for a poll goes out over it, in order.

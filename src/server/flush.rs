@@ -46,7 +46,10 @@ impl Server {
         if socket.flush(&mut slot.outbox, news, &mut self.gathered, self.poll.registry(), token).is_err() {
             return self.lose(key, Some(CloseReason::Peer));
         }
-        self.settle_flushed(key);
+        // Nearly always nothing is left, and nothing was waiting for that.
+        if !slot.is_settled() {
+            self.settle_flushed(key);
+        }
     }
 
     /// What is owed to a slot without a connection goes where that is: to a poll, or with what its session is owed.
@@ -59,7 +62,6 @@ impl Server {
     }
 
     /// What follows from how much of what was owed is left.
-    #[inline]
     fn settle_flushed(&mut self, key: SlotKey) {
         let Some(slot) = self.slots.get(key) else { return };
         if slot.awaits_flush && slot.outbox.weight() <= self.config.outbox {

@@ -61,9 +61,13 @@ pub(super) struct Encoded {
 impl Encoded {
     /// The bytes in that encoding, which `encode` makes the first time.
     pub(super) fn get(&mut self, encoding: Encoding, encode: impl FnOnce() -> Shared) -> &Shared {
-        if self.first.as_ref().is_none_or(|(first, _)| *first == encoding) {
-            return &self.first.get_or_insert_with(|| (encoding, encode())).1;
+        match &self.first {
+            Some((first, _)) if *first != encoding => self.get_other(encoding, encode),
+            _ => &self.first.get_or_insert_with(|| (encoding, encode())).1,
         }
+    }
+
+    fn get_other(&mut self, encoding: Encoding, encode: impl FnOnce() -> Shared) -> &Shared {
         let place = self.others.iter().position(|(known, _)| *known == encoding).unwrap_or_else(|| {
             self.others.push((encoding, encode()));
             self.others.len() - 1

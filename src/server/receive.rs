@@ -174,6 +174,7 @@ impl Server {
     }
 
     /// The share or the allowance was used up.
+    #[inline(always)]
     pub(super) fn note_backlog(&mut self, key: SlotKey, has_backlog: bool) {
         let (now, rate) = (self.now, self.rate);
         let Some(slot) = self.slots.get(key).filter(|slot| slot.is_open()) else { return };

@@ -160,6 +160,11 @@ impl Slot {
         matches!(self.stage, Stage::Open { .. })
     }
 
+    /// Whether it speaks to us, is owed nothing, and nothing has waited for that.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outbox.is_empty() && !self.awaits_flush && self.extra == 0 && self.is_open()
+    }
+
     /// Whether its client has just changed to it from polling: what follows is its session's.
     pub(super) fn is_taking_over(&self) -> bool {
         matches!(self.stage, Stage::Open { speech: Speech::Probe(Probe { is_taking_over: true, .. }), .. })

@@ -9,9 +9,9 @@
 //! | 7 | [`cli`] | the subcommands of the binary |
 //! | 6 | [`server`] | the loop that ties the layers together |
 //! | 5 | [`store`] | users, durable rooms and messages, kept for good; a thread of its own |
-//! | 4 | [`dialect`] | the client protocols: text to request, reply and event to bytes |
-//! | 3 | [`hub`] | sessions, rooms, members, rights: the chat itself, without I/O |
-//! | 2 | [`proto`] | HTTP/1.1 and WebSocket as pure machines |
+//! | 4 | [`dialect`] | the client protocols, and Socket.IO's vocabularies: text to request, reply and event to bytes |
+//! | 3 | [`hub`] | sessions, rooms, members, rights, presence: the chat itself, without I/O |
+//! | 2 | [`proto`] | HTTP/1.1, WebSocket, Engine.IO, Socket.IO and tokens as pure machines |
 //! | 1 | [`net`] | listener, sockets, outboxes, deadlines: bytes and places |
 //! | 0 | [`id`], [`timestamp`], [`error`], [`origin`], [`config`] | small vocabulary that every layer may use |
 //!
@@ -28,6 +28,10 @@
 //!    all events of the turn in one slice; the others get a reference to it.
 //! 7. [`net::outbox::Outbox::flush`]: one write for each member, of what its outbox held and the news behind it.
 //!
+//! Over Socket.IO, `server::engine` stands between 2 and 3: a WebSocket message, or a part of a POST, is a packet of
+//! [`proto::engineio`] and in it one of [`proto::socketio`]; [`dialect::socketio::Namespaces::decode`] makes the
+//! request. At 7 the GET that waits is answered with the outbox of a session that polls.
+//!
 //! In a durable room the message is shown to nobody before it is stored: the hub makes a [`hub::job::Job`] of it, all jobs
 //! of a turn go to the store's thread, which writes all that waits in one transaction, and what comes back
 //! (`server::inbox`) enters at step 4 by [`hub::Hub::committed`].
@@ -41,6 +45,14 @@
 //! *message* is what a person said, and in `proto` one whole WebSocket message. An *outbox* holds the bytes owed to one
 //! connection; *news* is what a room has been told since the last flush. A *job* is work for the store, its *ticket* says
 //! whose, its *outcome* what came of it. A room is *open* or *private*, *durable* or *ephemeral*.
+//!
+//! Of Engine.IO and Socket.IO: a *session of Engine.IO* is one client's, whatever its *carriage*, polling or WebSocket.
+//! It has a slot; its *sockets* are sessions of the hub. A socket is on one *namespace*. The first has the session's
+//! slot, each further one an *annex*, a slot without a connection. A *vocabulary* is a set of event names, a *face* a
+//! namespace and the vocabularies in which a socket on it is told things. An *attendee* is a session of the hub that
+//! takes part as the user whom its token names. *Presence* is that a user has attendees, or had some a moment ago. A
+//! *mark* says how far somebody has heard, in messages and in changes of messages; an *offset* is a mark as clients see
+//! it.
 
 pub mod cli;
 pub mod config;

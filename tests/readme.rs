@@ -5,10 +5,11 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{ACTION, Client, Server, scratch_dir};
+use common::{ACTION, Client, Server, roomcast, scratch_dir};
 
 const README: &str = include_str!("../README.md");
 
@@ -134,16 +135,72 @@ fn the_shell_commands_run() {
     }
 }
 
-#[test]
-fn the_commands_by_hand_run() {
-    let script = blocks("sh").into_iter().find(|block| block.starts_with("roomcast init")).unwrap();
-    let directory = Path::new(env!("CARGO_BIN_EXE_roomcast")).parent().unwrap();
-    let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
+/// What a script prints that runs in this directory, with the program and the installed tools within reach.
+#[track_caller]
+fn printed_by_shell(script: &str, directory: &Path) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_roomcast")).parent().unwrap();
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/venv/bin");
+    let path = format!("{}:{}:{}", program.display(), tools.display(), std::env::var("PATH").unwrap());
     let mut command = Command::new("sh");
-    command.args(["-e", "-c", script]).env_clear().env("PATH", path).current_dir(scratch_dir());
+    command.args(["-e", "-c", script]).env_clear().env("PATH", path).current_dir(directory);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let printed = String::from_utf8(output.stdout).unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The text with each UUID as `first` or `second` or so, in the order in which they come in it.
+fn with_named_uuids(text: &str) -> String {
+    let is_uuid = |word: &&str| {
+        let parts: Vec<usize> = word.split('-').map(str::len).collect();
+        parts == [8, 4, 4, 4, 12]
+    };
+    let mut text = text.to_owned();
+    for name in ["first", "second", "third"] {
+        let mut words = text.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
+        let Some(uuid) = words.find(is_uuid).map(str::to_owned) else { break };
+        text = text.replace(&uuid, name);
+    }
+    text
+}
+
+/// By hand as it says, but for the port.
+#[test]
+fn the_socketio_programs_run() {
+    let script = blocks("sh").into_iter().find(|block| block.contains("python chat.py")).unwrap();
+    let serve = script.lines().find(|line| line.starts_with("roomcast serve ")).unwrap();
+    let (before, after) = script.split_once(serve).unwrap();
+    let directory = scratch_dir();
+    printed_by_shell(before, &directory);
+    let mut command = roomcast();
+    command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(&directory);
+    let server = Server::spawn(command);
+    let write = |name: &str, program: &str| {
+        fs::write(directory.join(name), program.replace("127.0.0.1:8000", &server.address.to_string())).unwrap();
+    };
+    write("chat.py", blocks("python").into_iter().find(|program| program.contains("import os, socketio")).unwrap());
+    write("chat.mjs", blocks("javascript")[0]);
+    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/node_modules");
+    std::os::unix::fs::symlink(modules, directory.join("node_modules")).unwrap();
+    let printed = with_named_uuids(&timeless(&printed_by_shell(after, &directory)));
+    let (python, node) = printed.split_at(printed.find("ann: ").unwrap_or(printed.len()));
+    let expected = "['user:status', {'userId': 'first', 'status': 'online'}]
+{'ok': True, 'id': '1', 'chat_id': 'second', 'created_at': '0000-00-00T00:00:00.000000Z', 'delivered': 1}
+Hello!
+Hello!
+['message:read', {'messageId': '1', 'userId': 'first', 'chatId': 'second'}]
+";
+    assert_eq!(python, expected);
+    // On three ways, so in no order.
+    let mut lines: Vec<&str> = node.lines().filter(|line| line.starts_with(char::is_alphabetic)).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["ann: Hello!", "bob: Hello!", "read: 2"], "{node}");
+    assert!(node.contains("ok: true,"), "{node}");
+}
+
+#[test]
+fn the_commands_by_hand_run() {
+    let script = blocks("sh").into_iter().find(|block| block.contains("roomcast user list")).unwrap();
+    let printed = printed_by_shell(script, &scratch_dir());
     let lines: Vec<&str> = printed.lines().skip(1).collect();
     let starts = ["1 ", "2 ", "id ", "1 ", "2 ", "2 ", "3 ", "eyJ", "eyJ"];
     assert_eq!(lines.len(), starts.len(), "{printed}");

@@ -55,7 +55,7 @@ fn serve(config: Config) -> Result<ExitCode, String> {
     // From here on signals are the server's.
     is_starting.store(false, Relaxed);
     let address = server.address();
-    let paths: Vec<&str> = DIALECTS.iter().map(|dialect| dialect.path()).collect();
+    let paths: Vec<&str> = DIALECTS.iter().map(|dialect| dialect.path()).chain(["/socket.io/"]).collect();
     print(&format!(
         "roomcast {} listens on http://{address}: {}, and HTTP; messages are kept in {kept}; up to {limit} connections\n",
         env!("CARGO_PKG_VERSION"),

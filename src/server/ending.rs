@@ -16,6 +16,9 @@ impl Server {
             return self.lose_session(key, Bare::Close, reason);
         }
         self.journal.note(reason, self.now, || slot.peer());
+        // What belongs to it adds what it still owes: behind the close frame nothing follows.
+        self.part(key);
+        let Some(slot) = self.slots.get(key) else { return };
         if reason == CloseReason::SlowReader {
             slot.outbox.forget_unsent();
         }

@@ -1,7 +1,10 @@
 //! The ends of sessions.
 
-use super::super::slot::{Link, Slot, Speech, Stage};
+use smallvec::SmallVec;
+
+use super::super::slot::{Link, Speech, Stage};
 use super::super::{Due, Server};
+use super::Socket;
 use crate::error::CloseReason;
 use crate::id::SlotKey;
 use crate::proto::engineio::{Bare, Refusal, post_answer};
@@ -42,6 +45,7 @@ impl Server {
             engine.unread = None;
             engine.assembly = None;
         }
+        self.end_probe(key);
         self.engines.lonely.disarm(key);
         self.arm(key, Due::LastPoll);
     }
@@ -63,24 +67,36 @@ impl Server {
         }
     }
 
+    /// The hub forgets the session's own socket with its slot, like everybody who departs: rooms lose no member while
+    /// they are being told something.
     fn part_session(&mut self, key: SlotKey) {
-        self.leave_sockets(key);
+        for socket in self.take_sockets(key) {
+            self.detach(key, &socket);
+        }
         self.answer_post(key, &Refusal::BadRequest.to_answer());
         self.answer_poll(key, Bare::Close);
         self.engines.lonely.disarm(key);
         let Some(engine) = self.engine(key) else { return };
-        let (sid, probe) = (engine.sid, engine.probe.take());
+        let sid = engine.sid;
         self.engines.by_sid.remove(&sid);
-        if let Some(probe) = probe {
+        self.end_probe(key);
+    }
+
+    /// The WebSocket that was to take over has nothing left to take.
+    fn end_probe(&mut self, key: SlotKey) {
+        if let Some(probe) = self.engine(key).and_then(|engine| engine.probe.take()) {
             self.end(probe, CloseReason::GoingAway);
         }
     }
 
     /// All sockets of the session are gone from the hub. They may come back.
     fn leave_sockets(&mut self, key: SlotKey) {
-        let Some(engine) = self.slots.get(key).and_then(Slot::engine) else { return };
-        for socket in std::mem::take(&mut engine.sockets) {
+        for socket in self.take_sockets(key) {
             self.release(key, &socket);
         }
+    }
+
+    fn take_sockets(&mut self, key: SlotKey) -> SmallVec<[Socket; 1]> {
+        self.engine(key).map(|engine| std::mem::take(&mut engine.sockets)).unwrap_or_default()
     }
 }

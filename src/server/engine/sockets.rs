@@ -136,6 +136,15 @@ impl Server {
 
     /// The socket is gone from the hub, and its slot is free, unless the session itself has it.
     pub(super) fn release(&mut self, session: SlotKey, socket: &Socket) {
+        self.detach(session, socket);
+        if socket.slot == session {
+            self.hub.close(session, &mut self.fanout.effects);
+            self.deliver();
+        }
+    }
+
+    /// The socket is told nothing more than what it is owed already. If it has a slot of its own, that is free.
+    pub(super) fn detach(&mut self, session: SlotKey, socket: &Socket) {
         if let Some(at) = socket.expires {
             self.engines.expiries.remove(&(at, socket.slot));
         }
@@ -143,15 +152,10 @@ impl Server {
         if let Some(slot) = self.slots.get(socket.slot) {
             slot.encoding = None;
         }
-        if socket.slot == session {
-            self.hub.close(session, &mut self.fanout.effects);
-            return self.deliver();
+        if socket.slot != session {
+            self.flush_annex(socket.slot);
+            self.lose(socket.slot, None);
         }
-        if let Some(slot) = self.slots.get(socket.slot) {
-            let rest = slot.outbox.take();
-            self.owe(session, rest);
-        }
-        self.lose(socket.slot, None);
     }
 
     /// The socket's token has expired.
@@ -172,7 +176,11 @@ impl Server {
     pub(in crate::server) fn flush_annex(&mut self, key: SlotKey) {
         let Some(slot) = self.slots.get(key) else { return };
         let Stage::Open { speech: Speech::Annex(session), .. } = slot.stage else { return };
-        for bytes in slot.outbox.drain() {
+        let (owed, extra) = (slot.outbox.drain(), std::mem::take(&mut slot.extra));
+        if let Some(slot) = self.slots.get(session) {
+            slot.extra += extra;
+        }
+        for bytes in owed {
             self.slots.owe(session, bytes);
         }
     }

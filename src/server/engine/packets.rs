@@ -89,7 +89,8 @@ impl Server {
         let Some(slot) = self.slots.get(key) else { return };
         let Stage::Open { speech: Speech::Probe(probe), inlet } = &mut slot.stage else { return };
         let (session, inlet) = (probe.session, std::mem::take(inlet));
-        let unsent = slot.outbox.take();
+        // As it is: a part of it may have gone out.
+        let unsent = std::mem::take(&mut slot.outbox);
         let Link::Socket(mut socket) = std::mem::replace(&mut slot.link, Link::Polls(None)) else { return };
         let (read_closed, has_failed) = (slot.read_closed, slot.has_failed);
         self.deadlines.disarm(key);
@@ -98,8 +99,9 @@ impl Server {
         if socket.move_to(self.poll.registry(), session).is_err() {
             return self.lose(session, Some(CloseReason::Peer));
         }
+        self.gather(session);
         let Some(slot) = self.slots.get(session) else { return socket.deregister(self.poll.registry()) };
-        let waiting = slot.outbox.take();
+        let waiting = std::mem::replace(&mut slot.outbox, unsent).take();
         slot.link = Link::Socket(socket);
         (slot.read_closed, slot.has_failed, slot.readable) = (read_closed, has_failed, true);
         if let Stage::Open { inlet: place, .. } = &mut slot.stage {
@@ -107,11 +109,21 @@ impl Server {
         }
         // Unread frames may have come with the packet that changed; a post is read before them.
         slot.has_backlog = true;
-        slot.outbox.push(unsent.into());
         slot.outbox.push(reframe(&waiting).into());
         self.speak_over_websocket(session);
         self.slots.touch(session);
         self.slots.queue(session);
+    }
+
+    /// What the session's sockets have been told so far is put with what it is owed, while all of that is packets for
+    /// polls.
+    fn gather(&mut self, session: SlotKey) {
+        let Some(engine) = self.engine(session) else { return };
+        let slots: Vec<_> = engine.sockets.iter().map(|socket| socket.slot).collect();
+        for slot in slots {
+            self.fanout.catch_up(slot, &self.hub, &mut self.slots);
+            self.flush_annex(slot);
+        }
     }
 
     /// All sockets of the session are told things in frames from now on.

@@ -289,7 +289,9 @@ impl Server {
             slot.awaits_packets = false;
             slot.has_backlog = has_backlog;
         }
-        self.send_answer(key, &answer, false, exchange.keep_alive);
+        // If the body has not come whole, what is left of it must not be taken for the next request.
+        let keep_alive = exchange.keep_alive && !matches!(exchange.state, State::Body(_));
+        self.send_answer(key, &answer, false, keep_alive);
         self.slots.queue(key);
     }
 
@@ -321,6 +323,10 @@ impl Server {
 
     fn refuse_request(&mut self, key: SlotKey, fault: &RequestFault) {
         let answer = self.refusal(key, fault.status, fault.sentence);
+        if let Some(Exchange { asked: Asked::Post(session), .. }) = self.exchange(key) {
+            let session = *session;
+            return self.refuse_post(session, &answer);
+        }
         self.answer_and_end(key, &answer, CloseReason::BadRequest);
     }
 

@@ -1,6 +1,6 @@
 //! What waits for a poll, and what a post has brought.
 
-use http::Request;
+use http::{Request, StatusCode};
 
 use super::super::Server;
 use super::super::exchange::{Asked, Exchange, State};
@@ -115,7 +115,10 @@ impl Server {
                 break;
             }
         }
-        self.note_backlog(session, false);
+        // Frames may have come meanwhile, over the WebSocket that has taken over.
+        let stage = self.slots.get(session).map(|slot| &slot.stage);
+        let has_frames = matches!(stage, Some(Stage::Open { inlet, .. }) if !inlet.unread.is_empty());
+        self.note_backlog(session, has_frames);
         self.answer_post(session, &post_answer());
     }
 
@@ -123,6 +126,13 @@ impl Server {
     pub(super) fn refuse_packet(&mut self, session: SlotKey, reason: CloseReason) {
         self.answer_post(session, &Refusal::BadRequest.to_answer());
         self.lose_session(session, Bare::Close, reason);
+    }
+
+    /// A post whose body is none, or too large. What the client wanted to say is lost, so the session can't go on.
+    pub(in crate::server) fn refuse_post(&mut self, session: SlotKey, answer: &Answer) {
+        self.answer_post(session, answer);
+        let is_too_big = answer.status == StatusCode::PAYLOAD_TOO_LARGE;
+        self.close_session(session, if is_too_big { CloseReason::TooBig } else { CloseReason::BadRequest });
     }
 
     pub(super) fn answer_post(&mut self, session: SlotKey, answer: &Answer) {

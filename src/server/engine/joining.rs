@@ -132,9 +132,11 @@ impl Server {
         let namespace = encoder.namespaces.namespace(face);
         let has_recovered = attended.missed.is_some();
         if let (Some(missed), Some(since)) = (&attended.missed, joining.since) {
+            let mut so_far = since;
             for (index, event) in missed.iter().enumerate() {
+                so_far = behind(so_far, event);
                 let is_last = index + 1 == missed.len();
-                let mark = if is_last { attended.mark } else { so_far(since, event) };
+                let mark = if is_last { attended.mark } else { so_far };
                 encoder.event(Encoding::of_face(face, carriage, recovers), event, mark, &mut wire);
             }
         }
@@ -189,8 +191,9 @@ impl Joining {
     }
 }
 
-/// How far somebody has heard who came back from `since` and is told this.
-fn so_far(since: Mark, event: &Event) -> Mark {
+/// How far somebody has heard who had heard up to `since` and is told this. Changes, which come behind all messages, are
+/// counted with the last of them.
+fn behind(since: Mark, event: &Event) -> Mark {
     match event {
         Event::RoomMessage { stored: Some(stored), .. } => Mark { message: stored.message, ..since },
         _ => since,

@@ -1,6 +1,6 @@
 //! The jobs about who is here: somebody begins to take part, chooses rooms, comes back and is told what they missed.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{Halt, changes, chats, people, rows, said};
 use crate::hub::Recovery;
@@ -34,14 +34,16 @@ pub(super) fn attend(
         chosen = find_chosen(db, &recovery.pid, user.id)?;
         if let Some(since) = recovery.since {
             // What two say to one another is for both, wherever their sessions are.
-            let hears_all = follows_all && chosen.iter().all(|room| !room.is_private);
-            let is_chosen = |room: &&RoomRecord| chosen.iter().any(|chosen| chosen.id == room.id);
-            let own = all.iter().filter(|room| hears_all || room.direct.is_some()).filter(|room| !is_chosen(room));
-            let rooms: Vec<&RoomRecord> = own.chain(&chosen).collect();
+            let hears_all = follows_all && chosen.iter().all(|(room, _)| !room.is_private);
+            let own = all.iter().filter(|room| hears_all || room.direct.is_some());
+            let others = chosen.iter().filter(|(room, _)| room.direct.is_none());
+            let own = own.map(|room| (room, Timestamp::default()));
+            let rooms: Vec<_> = own.chain(others.map(|(room, chosen_at)| (room, *chosen_at))).collect();
             missed = find_missed(db, user.id, &rooms, since, mark, most_missed)?;
         }
     }
     all.truncate(most);
+    let chosen = chosen.into_iter().map(|(room, _)| room).collect();
     Ok(Attended { user, rooms: all, chosen, mark, missed })
 }
 
@@ -54,22 +56,24 @@ fn mark(db: &Connection) -> rusqlite::Result<Mark> {
     Ok(Mark { message: MessageId(last("messages")?), change: ChangeId(last("message_changes")?) })
 }
 
-/// The rooms that a session has chosen, as far as they are still open to that user, in the order of choosing.
-fn find_chosen(db: &Connection, pid: &str, user: UserId) -> rusqlite::Result<Vec<RoomRecord>> {
+/// The rooms that a session has chosen, as far as they are still open to that user, in the order of choosing, and when it
+/// chose them.
+fn find_chosen(db: &Connection, pid: &str, user: UserId) -> rusqlite::Result<Vec<(RoomRecord, Timestamp)>> {
     let sql = concat!(
         "SELECT ",
         rows::room_columns!(),
-        " FROM socket_rooms s JOIN chats c ON c.id = s.chat_id WHERE s.pid = ?1 AND (NOT c.is_private OR EXISTS \
+        ", s.chosen_at FROM socket_rooms s JOIN chats c ON c.id = s.chat_id WHERE s.pid = ?1 AND (NOT c.is_private OR EXISTS \
          (SELECT 1 FROM chat_participants p WHERE p.chat_id = c.id AND p.user_id = ?2)) ORDER BY s.chosen_at, c.id"
     );
-    db.prepare_cached(sql)?.query_map(params![pid, user.0], rows::room)?.collect()
+    let read = |row: &Row<'_>| Ok((rows::room(row)?, rows::time(row, 6)?));
+    db.prepare_cached(sql)?.query_map(params![pid, user.0], read)?.collect()
 }
 
-/// What happened in those rooms since then, unless that is too much, or more than is known.
+/// What happened in those rooms since then, and since each was chosen, unless that is too much, or more than is known.
 fn find_missed(
     db: &Connection,
     user: UserId,
-    rooms: &[&RoomRecord],
+    rooms: &[(&RoomRecord, Timestamp)],
     since: Mark,
     mark: Mark,
     most: usize,
@@ -80,13 +84,14 @@ fn find_missed(
         return Ok(None);
     }
     let (mut messages, mut changed): (Vec<(RoomIds, _)>, Vec<(ChangeId, _)>) = (Vec::new(), Vec::new());
-    for room in rooms {
+    for (room, chosen_at) in rooms {
         let left = most.saturating_sub(messages.len() + changed.len());
         let Some(said) = said::all_after(db, room.id, user, since.message, left)? else { return Ok(None) };
         let left = left.saturating_sub(said.len());
         let Some(news) = changes::all_after(db, room.ids(), since.change, left)? else { return Ok(None) };
-        messages.extend(said.into_iter().map(|message| (room.ids(), message)));
-        changed.extend(news);
+        let said = said.into_iter().filter(|message| message.at > *chosen_at);
+        messages.extend(said.map(|message| (room.ids(), message)));
+        changed.extend(news.into_iter().filter(|(_, change)| change.at > *chosen_at));
     }
     messages.sort_by_key(|(_, message)| message.id);
     changed.sort_by_key(|(change, _)| *change);

@@ -393,7 +393,7 @@ impl Slots {
 
     /// Whether another turn is due at once.
     pub(super) fn has_work(&self) -> bool {
-        !(self.ready.is_empty() && self.departed.is_empty() && self.touched.is_empty())
+        !(self.ready.is_empty() && self.departed.is_empty() && self.touched.is_empty() && self.gone.is_empty())
     }
 
     /// Ends the dialect's part of a live connection: what is owed goes out, then the socket closes.

@@ -209,6 +209,25 @@ fn chosen_rooms_are_remembered_as_long_as_they_are_open_to_the_user() {
 }
 
 #[test]
+fn of_a_chosen_room_nothing_from_before_is_told() {
+    for mut s in subjects() {
+        let ada = s.user("ada");
+        let tea = s.room("tea", ada.id);
+        let said = s.say(tea.id, by(ada.id), "before").message;
+        let confirmed = s.now();
+        s.one(confirm(said, ada.id, confirmed)).unwrap();
+        follow(&mut s, tea.id, true);
+        let told = missed(&mut s, &ada, mark(0, 0)).unwrap();
+        assert_eq!((ids(&told), told.changes.len()), (vec![], 0));
+        s.say(tea.id, by(ada.id), "after");
+        let deleted = s.now();
+        s.one(Job::DeleteMessage { message: said, by: None, at: deleted }).unwrap();
+        let told = missed(&mut s, &ada, mark(0, 0)).unwrap();
+        assert_eq!((ids(&told), told.changes.len()), (vec![2], 1));
+    }
+}
+
+#[test]
 fn a_status_is_noted_whoever_is_there() {
     for mut s in subjects() {
         let ada = s.user("ada");

@@ -223,9 +223,15 @@ impl Hub {
         !self.presence.is_empty()
     }
 
+    /// It is so long since the server's start. To be said before anything is asked, lest what is to last from now on is
+    /// reckoned from the time at which something happened last.
+    pub fn note_time(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+    }
+
     /// It is so long since the server's start: what is due by now happens.
     pub fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        self.now = self.now.max(now);
+        self.note_time(now);
         let have_stopped = self.stop_lapsed_typing(effects);
         if self.see_off(effects) || have_stopped {
             self.check_in_debug();

@@ -240,6 +240,7 @@ impl Server {
             return Err(error);
         }
         self.now = Instant::now();
+        self.hub.note_time(self.now - self.started);
         let mut signals = 0;
         for event in &self.events {
             match event.token() {

@@ -144,3 +144,15 @@ fn a_crowd_in_one_room_is_told_of_each_once() {
     hub.give_back(0);
     assert_eq!(hub.room_count(), 0);
 }
+
+/// Whatever the server's turns have been so far: time has passed although nothing happened.
+#[test]
+fn a_while_begins_when_it_does() {
+    let mut hub = followers(2);
+    advance(&mut hub, 10);
+    hub.note_time(Duration::from_secs(17));
+    close(&mut hub, 0);
+    assert_eq!(hub.next_lapse(), Some(Duration::from_secs(22)));
+    hub.note_time(Duration::from_secs(30));
+    assert_eq!(hub.next_lapse(), Some(Duration::from_secs(22)), "it is for advance to have it happen");
+}

@@ -1,8 +1,9 @@
 //! What a client shows when it joins a namespace, and how one that comes back says who it was and how far it had heard.
 //!
-//! A `pid` is made of three parts: the socket's public id, a name that is hard to guess under which the store knows the
-//! rooms it has chosen, and how far it had heard when it was given the pid. So nothing has to be kept here for one who
-//! may come back. Whatever somebody claims by it, they are told only what their own token lets them hear.
+//! A `pid` is made of four parts: the socket's public id, a name that is hard to guess under which the store knows the
+//! rooms it has chosen, how far it had heard when it was given the pid, and whom its token named: who shows another
+//! user's begins anew. So nothing has to be kept here for one who may come back. Whatever somebody claims by it, they are
+//! told only what their own token lets them hear.
 
 use std::fmt;
 
@@ -23,30 +24,35 @@ pub struct Pid {
     pub name: String,
     /// How far the client had heard from the start.
     pub mark: Mark,
+    /// Whose it is, as their token names them.
+    pub user: String,
 }
 
 impl Pid {
     /// A new one, of random parts. Nothing if the system has no random numbers.
-    pub fn fresh() -> Option<Self> {
+    pub fn fresh(user: &str) -> Option<Self> {
         let mark = Mark { message: MessageId(0), change: ChangeId(0) };
-        Some(Self { sid: random_id()?, name: random_id()?, mark })
+        Some(Self { sid: random_id()?, name: random_id()?, mark, user: user.into() })
     }
 
     /// Reads the form that [`fmt::Display`] writes.
     pub fn parse(text: &str) -> Option<Self> {
         let (sid, rest) = text.split_at_checked(ID_CHARS)?;
-        let (name, offset) = rest.split_at_checked(ID_CHARS)?;
+        let (name, rest) = rest.split_at_checked(ID_CHARS)?;
+        let (offset, user) = rest.rsplit_once('.')?;
         let is_id = |id: &str| id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if !is_id(sid) || !is_id(name) {
             return None;
         }
-        Some(Self { sid: sid.into(), name: name.into(), mark: read_offset(offset)? })
+        let user = String::from_utf8(URL_SAFE_NO_PAD.decode(user).ok()?).ok()?;
+        Some(Self { sid: sid.into(), name: name.into(), mark: read_offset(offset)?, user })
     }
 }
 
 impl fmt::Display for Pid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}{}", self.sid, self.name, write_offset(self.mark))
+        let user = URL_SAFE_NO_PAD.encode(&self.user);
+        write!(f, "{}{}{}.{user}", self.sid, self.name, write_offset(self.mark))
     }
 }
 
@@ -99,11 +105,11 @@ mod tests {
 
     #[test]
     fn a_pid_is_read_as_it_was_written() {
-        let pid = Pid { mark: Mark { message: MessageId(7), change: ChangeId(0) }, ..Pid::fresh().unwrap() };
+        let pid = Pid { mark: Mark { message: MessageId(7), change: ChangeId(0) }, ..Pid::fresh("Ann é").unwrap() };
         assert_eq!(Pid::parse(&pid.to_string()), Some(pid.clone()));
-        assert_ne!(Pid::fresh().unwrap().sid, pid.sid);
+        assert_ne!(Pid::fresh("Ann é").unwrap().sid, pid.sid);
         let text = pid.to_string();
-        for bad in ["", "x", &text[1..], &text[..44], &format!("{text}x"), &text.replace('.', ""), &"é".repeat(30)] {
+        for bad in ["", "x", &text[1..], &text[..44], &format!("{text}\""), &text.replace('.', ""), &"é".repeat(30)] {
             assert_eq!(Pid::parse(bad), None, "{bad}");
         }
         assert_eq!(Pid::parse(&format!("\"{}", &text[1..])), None, "what would end a JSON text");

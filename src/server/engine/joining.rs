@@ -32,8 +32,10 @@ impl Server {
         };
         let recovers = self.engine(session).is_some_and(|engine| engine.recovers);
         let came_back = connect.pid.as_deref().filter(|_| recovers).and_then(Pid::parse);
+        // A page whose user logs out for another one shows the former's.
+        let came_back = came_back.filter(|pid| pid.user == claims.user);
         let since = came_back.as_ref().map(|pid| connect.since().unwrap_or(pid.mark));
-        let Some(fresh) = Pid::fresh() else {
+        let Some(fresh) = Pid::fresh(&claims.user) else {
             return self.refuse_namespace(session, face, "unavailable", "the system has no random numbers");
         };
         let sid = fresh.sid.clone();
@@ -79,7 +81,7 @@ impl Server {
 
     /// A socket that takes no part in the chat is there at once.
     fn greet(&mut self, session: SlotKey, face: FaceKey, auth: &str) {
-        let Some(Pid { sid, .. }) = Pid::fresh() else { return };
+        let Some(Pid { sid, .. }) = Pid::fresh("") else { return };
         let Some(slot) = self.seat(session, Socket { face, slot: session, joining: None, expires: None }) else {
             return;
         };
@@ -184,7 +186,7 @@ impl Joining {
             (_, false) => format!(r#"{{"sid":"{}"}}"#, self.sid),
             (Some(text), true) if has_recovered => format!(r#"{{"sid":"{}","pid":"{text}"}}"#, self.pid.sid),
             (_, true) => {
-                let pid = Pid { sid: self.sid.clone(), name: self.pid.name.clone(), mark };
+                let pid = Pid { sid: self.sid.clone(), mark, ..self.pid.clone() };
                 format!(r#"{{"sid":"{}","pid":"{pid}"}}"#, self.sid)
             }
         }

@@ -86,6 +86,7 @@ impl Hub {
         let follows_all = follows_all && chosen.iter().all(|room| !room.is_private);
         let names = Names { hub: self, records: [&rooms, &chosen] };
         let missed = missed.map(|missed| names.tell(missed));
+        let pid_text = pid.clone();
         self.leave_all(slot, effects);
         self.be_user(slot, Some(Rc::clone(&user)));
         if let Some(session) = self.session_mut(slot) {
@@ -103,8 +104,11 @@ impl Hub {
         let others = self.acquaintances(key);
         if is_first {
             self.tell_presence(user.uuid, true, &others, after);
+            self.remember_arrival(key);
             self.note(Job::SetStatus { user: user.id, is_online: true });
         }
+        let passages = self.passages_for(key, pid_text.as_deref());
+        let missed = missed.map(|missed| missed.into_iter().chain(passages).collect());
         let online = others.into_iter().chain([key]).map(|key| self.presence.living(key).user.uuid).collect();
         let has_chosen = !follows_all && !chosen.is_empty();
         Ok(Reply::Attended(Box::new(Attended { user, online, mark, missed, has_chosen })))
@@ -154,9 +158,12 @@ impl Hub {
     /// The session takes part no more, though it is still there: it is to be in no room.
     pub(super) fn stop_attending(&mut self, slot: SlotKey) {
         let Some(session) = self.session_mut(slot) else { return };
-        if let (Some(_), Some(user)) = (session.attendee.take(), &session.user) {
+        if let (Some(attendee), Some(user)) = (session.attendee.take(), &session.user) {
             let user = user.id;
             self.presence.remove_session(user, slot, self.now);
+            if let Some(pid) = attendee.pid {
+                self.presence.await_return(pid, self.now);
+            }
         }
     }
 

@@ -270,6 +270,9 @@ impl Hub {
         for slot in self.sessions_of(user).to_vec() {
             self.stop_all_typing(slot, after);
             self.leave_all(slot, after);
+            if self.is_attendee(slot) {
+                after.push(Effect::Dismiss { slot });
+            }
             self.stop_attending(slot);
             self.be_user(slot, None);
         }

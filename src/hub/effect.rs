@@ -27,6 +27,11 @@ pub enum Effect {
         /// What happened.
         event: Event,
     },
+    /// The user of an attending session is no more: it is to be told to leave, and not to come back.
+    Dismiss {
+        /// Whose it is.
+        slot: SlotKey,
+    },
     /// The session had to wait, and may not have to any more: see [`super::Hub::resume`] and [`super::Hub::must_wait`].
     Resume {
         /// Whose it is.

@@ -4,7 +4,7 @@
 //! page was never away. The private rooms in which present users take part are known to the hub, and each room knows
 //! its present participants; those are whom a user shares its presence with.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,6 +19,21 @@ use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
 
 /// So long after its last session a user is still here.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Whoever comes back so soon is told who has come and gone meanwhile, and of no more than so many.
+const REMEMBERED: Duration = Duration::from_secs(120);
+const MOST_REMEMBERED: usize = 500;
+/// So many who may come back are remembered.
+const MOST_AWAITED: usize = 10_000;
+
+/// Somebody has come or gone.
+struct Passage {
+    at: Duration,
+    user: Uuid,
+    /// The private rooms in which they take part.
+    rooms: Vec<RoomId>,
+    is_online: bool,
+}
 
 /// A present user's place; used again once it is gone, so it is kept nowhere else than in its rooms.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -38,12 +53,23 @@ pub(super) struct Presence {
     by_id: HashMap<UserId, PresentKey>,
     by_uuid: HashMap<Uuid, PresentKey>,
     leaving: Lapses<PresentKey>,
+    /// The oldest first.
+    passages: VecDeque<Passage>,
+    /// Sessions that may come back, by their names for that, and since when they are away.
+    awaited: HashMap<String, Duration>,
 }
 
 impl Presence {
     pub(super) fn new() -> Self {
         let (by_id, by_uuid) = Default::default();
-        Self { users: Slab::new(), by_id, by_uuid, leaving: Lapses::of(GRACE) }
+        Self {
+            users: Slab::new(),
+            by_id,
+            by_uuid,
+            leaving: Lapses::of(GRACE),
+            passages: VecDeque::new(),
+            awaited: HashMap::new(),
+        }
     }
 
     /// A user that is present.
@@ -132,6 +158,25 @@ impl Presence {
         self.by_id.shrink_to_fit();
         self.by_uuid.shrink_to_fit();
         self.leaving.give_back();
+        self.awaited.shrink_to_fit();
+    }
+
+    fn remember(&mut self, passage: Passage) {
+        let now = passage.at;
+        while self.passages.len() >= MOST_REMEMBERED || self.passages.front().is_some_and(|p| p.at + REMEMBERED < now) {
+            self.passages.pop_front();
+        }
+        self.passages.push_back(passage);
+    }
+
+    /// A session has gone that may come back.
+    pub(super) fn await_return(&mut self, pid: String, now: Duration) {
+        if self.awaited.len() >= MOST_AWAITED {
+            self.awaited.retain(|_, since| *since + REMEMBERED >= now);
+        }
+        if self.awaited.len() < MOST_AWAITED {
+            self.awaited.insert(pid, now);
+        }
     }
 
     fn keys(&self) -> impl Iterator<Item = PresentKey> {
@@ -226,11 +271,50 @@ impl Hub {
     pub(super) fn be_absent(&mut self, key: PresentKey, effects: &mut Vec<Effect>) {
         let others = self.acquaintances(key);
         let Present { user, rooms, .. } = self.presence.remove(key);
+        let room_ids = self.ids_of(&rooms);
         for room in rooms {
             self.rooms.remove_present(room, key);
         }
         self.tell_presence(user.uuid, false, &others, effects);
+        self.remember_passage(user.uuid, room_ids, false);
         self.note(Job::SetStatus { user: user.id, is_online: false });
+    }
+}
+
+impl Hub {
+    fn ids_of(&self, rooms: &[RoomKey]) -> Vec<RoomId> {
+        rooms.iter().filter_map(|&room| self.rooms.living(room).id()).collect()
+    }
+
+    /// The user has just come.
+    pub(super) fn remember_arrival(&mut self, key: PresentKey) {
+        let present = self.presence.living(key);
+        let (user, rooms) = (present.user.uuid, self.ids_of(&present.rooms));
+        self.remember_passage(user, rooms, true);
+    }
+
+    fn remember_passage(&mut self, user: Uuid, rooms: Vec<RoomId>, is_online: bool) {
+        self.presence.remember(Passage { at: self.now, user, rooms, is_online });
+    }
+
+    /// Who has come and gone among those of whom that user is told, since its session of that name went, in the order in
+    /// which they did so last.
+    pub(super) fn passages_for(&mut self, key: PresentKey, pid: Option<&str>) -> Vec<Event> {
+        let since = pid.and_then(|pid| self.presence.awaited.remove(pid));
+        let Some(since) = since.filter(|since| *since + REMEMBERED >= self.now) else { return Vec::new() };
+        let own = self.ids_of(&self.presence.living(key).rooms);
+        let is_shared =
+            |passage: &Passage| self.limits.presence_of_all || passage.rooms.iter().any(|room| own.contains(room));
+        let mut told: Vec<Uuid> = vec![self.presence.living(key).user.uuid];
+        let mut events = Vec::new();
+        for passage in self.presence.passages.iter().rev().take_while(|passage| passage.at >= since) {
+            if is_shared(passage) && !told.contains(&passage.user) {
+                told.push(passage.user);
+                events.push(Event::Presence { user: passage.user, is_online: passage.is_online });
+            }
+        }
+        events.reverse();
+        events
     }
 }
 

@@ -25,6 +25,8 @@ const REFERENCE_BYTES: usize = size_of::<Shared>();
 pub(super) struct Rest {
     /// Replies to requests that came over HTTP: each is the end of an exchange, or a part of it.
     pub(super) answers: Vec<(SlotKey, Reply, Option<Box<Tag>>)>,
+    /// Sessions that are to be told to leave.
+    pub(super) dismissed: Vec<SlotKey>,
     /// Sessions whose next requests may be carried out.
     pub(super) resumed: Vec<SlotKey>,
 }
@@ -88,6 +90,7 @@ impl Fanout {
                 Effect::Tell { audience: Audience::Everybody, event } => {
                     self.tell_each(hub.everybody(), &event, hub, slots);
                 }
+                Effect::Dismiss { slot } => rest.dismissed.push(slot),
                 Effect::Resume { slot } => rest.resumed.push(slot),
             }
         }

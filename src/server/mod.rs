@@ -319,6 +319,9 @@ impl Server {
                 self.answer_exchange(key, &reply, tag.as_deref());
             }
         }
+        for key in rest.dismissed {
+            self.dismiss(key);
+        }
         for key in rest.resumed {
             self.resume(key);
         }

@@ -39,7 +39,8 @@ impl Server {
 
     pub(super) fn receive(&mut self, key: SlotKey) {
         let Some(slot) = self.slots.get(key) else { return };
-        if matches!(slot.stage, Stage::Gone) {
+        // Without the buffer: another one is being read, which has asked for this one. It has its own turn.
+        if matches!(slot.stage, Stage::Gone) || self.scratch.is_empty() {
             return;
         }
         if slot.has_failed || (slot.awaits_packets && slot.read_closed) {

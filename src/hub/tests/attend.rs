@@ -125,6 +125,27 @@ fn who_follows_all_and_was_in_an_open_room_too_comes_back_to_both() {
     assert_eq!((missed, *has_chosen), (&Some(Vec::new()), false));
 }
 
+/// Of those with whom it shares a room, each as they are now; and only if it comes back soon.
+#[test]
+fn who_comes_back_is_told_who_has_come_and_gone_meanwhile() {
+    for (back_at, told) in [(110, vec![presence(4, true), presence(2, false)]), (230, vec![])] {
+        let mut hub = hub_of(5);
+        follow(&mut hub, 0, 1, &[3]);
+        follow(&mut hub, 1, 2, &[3]);
+        attend_as(&mut hub, 4, recoverable(true, None), participant(5, &[3]));
+        advance(&mut hub, 100);
+        close(&mut hub, 4);
+        follow(&mut hub, 2, 3, &[4]);
+        follow(&mut hub, 3, 4, &[3]);
+        close(&mut hub, 1);
+        advance(&mut hub, back_at);
+        hub.open(slot(4), &mut Vec::new());
+        let record = job::Attended { missed: Some(Missed::default()), ..participant(5, &[3]) };
+        let effects = attend_as(&mut hub, 4, recoverable(true, Some(mark(1, 1))), record);
+        assert_eq!(attended(&effects).missed, Some(told));
+    }
+}
+
 fn message(id: i64, user: Option<i64>, username: &str) -> MessageRecord {
     MessageRecord {
         id: MessageId(id),

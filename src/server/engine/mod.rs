@@ -224,7 +224,7 @@ impl Server {
             && at <= self.now
         {
             self.engines.expiries.pop_first();
-            self.expire(key);
+            self.dismiss(key);
         }
     }
 

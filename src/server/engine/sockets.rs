@@ -158,14 +158,14 @@ impl Server {
         }
     }
 
-    /// The socket's token has expired.
-    pub(super) fn expire(&mut self, slot: SlotKey) {
+    /// The socket's token has expired, or its user is no more: it is told to leave, which its client takes for final.
+    pub(in crate::server) fn dismiss(&mut self, slot: SlotKey) {
         let session = self.session_of(slot);
         let Some(engine) = self.engine(session) else { return };
         let Some(place) = engine.sockets.iter().position(|socket| socket.slot == slot) else { return };
         let (face, carriage) = (engine.sockets[place].face, engine.carriage);
         let socket = engine.sockets.remove(place);
-        self.release(session, &Socket { expires: None, ..socket });
+        self.release(session, &socket);
         let mut wire = Vec::new();
         let namespace = self.fanout.encoder.namespaces.namespace(face);
         carriage.text(&mut wire, |wire| socketio::disconnect(wire, namespace));

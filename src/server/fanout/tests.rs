@@ -85,7 +85,9 @@ impl Rig {
                     let members = self.hub.members(*room).iter().filter(|&&member| Some(member) != *except);
                     members.for_each(|&member| dialect.event(event, &mut self.expected[member.index()]));
                 }
-                Effect::Tell { audience: Audience::These(_) | Audience::Everybody, .. } | Effect::Resume { .. } => {
+                Effect::Tell { audience: Audience::These(_) | Audience::Everybody, .. }
+                | Effect::Dismiss { .. }
+                | Effect::Resume { .. } => {
                     unreachable!("without a store")
                 }
             }

@@ -235,3 +235,22 @@ fn polling_sessions_don_t_keep_the_server() {
     let (status, log) = stage.server.wait();
     assert!(status.success() && start.elapsed() < Duration::from_secs(20), "{:?} {log}", start.elapsed());
 }
+
+/// Sessions that poll took the places of connections, until none was left to poll on.
+#[test]
+fn sessions_without_a_connection_take_no_place_of_one() {
+    let stage = Stage::set(&["--max-connections", "4"]);
+    let sessions: Vec<String> = (0..4).map(|_| stage.poll_session()).collect();
+    let answer = stage.request("GET", POLLING, "");
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    for session in sessions {
+        stage.post(&session, "1");
+    }
+    let session = stage.poll_session();
+    let mut probe = stage.probe(&session);
+    probe.send("5");
+    probe.send(&stage.join("alice"));
+    receive(&mut probe, "40/chat,");
+    drop(probe);
+    (0..4).for_each(|_| drop(stage.poll_session()));
+}

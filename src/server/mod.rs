@@ -282,7 +282,7 @@ impl Server {
     }
 
     fn has_room(&self) -> bool {
-        self.slots.len() < self.config.max_connections
+        self.slots.connection_count() < self.config.max_connections
     }
 
     /// Tells what the store has done: now it is there for good.
@@ -350,7 +350,8 @@ impl Server {
             if !has_room {
                 self.is_full = true;
                 self.journal.stop_accepting(Shortage::Connections, self.now, || {
-                    format!("full: {} connections; the next is accepted when one of them ends", self.slots.len())
+                    let count = self.slots.connection_count();
+                    format!("full: {count} connections; the next is accepted when one of them ends")
                 });
                 return;
             }

@@ -248,6 +248,8 @@ impl Census {
 #[derive(Default)]
 pub(super) struct Slots {
     slab: Slab<Slot>,
+    /// How many of them have no connection of their own.
+    unconnected: usize,
     /// When so few are left, memory is given back.
     few: usize,
     /// To be read from: an edge does not fire twice, so whoever was not read to the end is remembered here.
@@ -265,10 +267,21 @@ impl Slots {
         self.slab.len()
     }
 
+    /// How many connections there are, which is how many descriptors.
+    pub(super) fn connection_count(&self) -> usize {
+        self.slab.len() - self.unconnected
+    }
+
+    /// How many Engine.IO sessions and parts of such have no connection of their own.
+    pub(super) fn unconnected_count(&self) -> usize {
+        self.unconnected
+    }
+
     pub(super) fn insert(&mut self, make: impl FnOnce(Token) -> io::Result<Slot>) -> io::Result<SlotKey> {
         let entry = self.slab.vacant_entry();
         let key = SlotKey::new(entry.key());
-        entry.insert(make(Token(key.index()))?);
+        let slot = entry.insert(make(Token(key.index()))?);
+        self.unconnected += usize::from(slot.socket().is_none());
         self.few = self.few.max(self.slab.len() / 4);
         Ok(key)
     }
@@ -458,8 +471,10 @@ impl Slots {
         debug_assert!(self.departed.is_empty(), "the hub still knows a slot that is about to be free");
         let count = self.gone.len();
         for key in self.gone.drain(..) {
-            if let Link::Socket(socket) = self.slab.remove(key.index()).link {
-                socket.deregister(registry);
+            match self.slab.remove(key.index()).link {
+                Link::Socket(socket) => socket.deregister(registry),
+                // A slot whose connection was moved is as good for the count as the one that got it.
+                Link::Polls(_) | Link::Through => self.unconnected -= 1,
             }
             freed(key);
         }

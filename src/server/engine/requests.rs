@@ -193,8 +193,9 @@ impl Server {
     fn open_by_poll(&mut self, key: SlotKey, protocol: Protocol, request: &Request<()>, keep_alive: bool) {
         let keep_alive = keep_alive && !has_body(request);
         let engine = self.fresh_engine(protocol, Carriage::Polling, request).filter(|_| {
-            // Each takes the place of a connection.
-            self.slots.len() < self.config.max_connections && self.drain_until.is_none()
+            // They are as many as connections at the most, but don't take their places: a client that polls needs a
+            // connection or two for that.
+            self.slots.unconnected_count() < self.config.max_connections && self.drain_until.is_none()
         });
         let Some(engine) = engine else { return self.send_answer(key, &unavailable(), false, false) };
         let body = poll_body(&self.handshake(&engine));

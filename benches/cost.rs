@@ -277,7 +277,8 @@ fn compare(now: &[Cost], kept: &[Cost]) -> Result<(), String> {
     let profiles = profile(&SCENARIOS[0]).with_file_name("cost-*.callgrind");
     Err(format!(
         "grown by more than {} %: {grown} of the figures. Another compiler or C library alone can do that to \
-         instructions: then count the commit before with it, too. callgrind_annotate shows where they are in {}",
+         instructions: then count the commit before with it, too. Counted with CARGO_PROFILE_BENCH_STRIP=false and \
+         CARGO_PROFILE_BENCH_DEBUG=line-tables-only, callgrind_annotate shows where they are in {}",
         100.0 * TOLERANCE,
         profiles.display()
     ))

@@ -104,19 +104,22 @@ fn succeeds(mut command: Command, [transport, namespace]: [&str; 2], more: &[&st
     assert!(is_done, "{transport} {namespace}\n{stdout}{stderr}\n{}", stage.server.log());
 }
 
-/// On the namespace `/` and on the vocabulary's own, both at once: a conversation consists of waiting for the most part.
-fn on_both(vocabulary: &str, run: impl Fn(&str) + Sync) {
+/// Over every transport, on the namespace `/` and on the vocabulary's own, all at once: a conversation consists of waiting
+/// for the most part.
+fn everywhere(vocabulary: &str, run: impl Fn(&str, &str) + Sync) {
     let own = format!("/{vocabulary}");
     thread::scope(|scope| {
-        for namespace in ["/", &own] {
-            let run = &run;
-            scope.spawn(move || run(namespace));
+        for transport in ["websocket", "polling", "upgrade"] {
+            for namespace in ["/", &own] {
+                let run = &run;
+                scope.spawn(move || run(transport, namespace));
+            }
         }
     });
 }
 
-fn node(vocabulary: &str, transport: &str) {
-    on_both(vocabulary, |namespace| {
+fn node(vocabulary: &str) {
+    everywhere(vocabulary, |transport, namespace| {
         let modules = tool("node_modules/socket.io-client");
         let mut command = Command::new("node");
         command.arg(script(&format!("{vocabulary}.mjs"))).env("NODE_PATH", modules.parent().unwrap());
@@ -124,25 +127,25 @@ fn node(vocabulary: &str, transport: &str) {
     });
 }
 
-fn python(vocabulary: &str, transport: &str, kind: &str) {
-    on_both(vocabulary, |namespace| {
+fn python(vocabulary: &str, kind: &str) {
+    everywhere(vocabulary, |transport, namespace| {
         let mut command = Command::new(tool("venv/bin/python"));
         command.arg(script(&format!("{vocabulary}.py"))).env("PYTHONDONTWRITEBYTECODE", "1");
         succeeds(command, [transport, namespace], &[kind]);
     });
 }
 
-fn sync(vocabulary: &str, transport: &str) {
-    python(vocabulary, transport, "sync");
+fn sync(vocabulary: &str) {
+    python(vocabulary, "sync");
 }
 
-fn asyncio(vocabulary: &str, transport: &str) {
-    python(vocabulary, transport, "asyncio");
+fn asyncio(vocabulary: &str) {
+    python(vocabulary, "asyncio");
 }
 
 /// A page of another origin: the same host, but not the server's port.
-fn browser(vocabulary: &str, transport: &str) {
-    on_both(vocabulary, |namespace| {
+fn browser(vocabulary: &str) {
+    everywhere(vocabulary, |transport, namespace| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
         let stage = Stage::set(Some(&origin));
@@ -199,26 +202,20 @@ fn serve_page(mut stream: &TcpStream, settings: &Path, results: &Sender<String>)
     let _ = stream.write_all(&[format!("{head}Content-Length: {length}\r\n\r\n").as_bytes(), &body].concat());
 }
 
-/// A test for each vocabulary and transport of a client.
+/// A test for each vocabulary of a client.
 macro_rules! conversations {
-    ($($client:ident: $($name:ident($vocabulary:literal, $transport:literal))*;)*) => {
-        $(mod $client {
-            $(#[test]
-            fn $name() {
-                super::$client($vocabulary, $transport);
-            })*
-        })*
-    };
     ($($client:ident)*) => {
-        conversations! {
-            $($client:
-                chat_over_websocket("chat", "websocket")
-                chat_over_polling("chat", "polling")
-                chat_with_an_upgrade("chat", "upgrade")
-                conversation_over_websocket("conversation", "websocket")
-                conversation_over_polling("conversation", "polling")
-                conversation_with_an_upgrade("conversation", "upgrade");)*
-        }
+        $(mod $client {
+            #[test]
+            fn chat() {
+                super::$client("chat");
+            }
+
+            #[test]
+            fn conversation() {
+                super::$client("conversation");
+            }
+        })*
     };
 }
 

@@ -264,9 +264,9 @@ fn by_socket_io() -> Vec<f64> {
     (0..3).map(|_| measure(&server, &mut crowd, request)).collect()
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
+/// The least of them: whatever else the machine does can only add to it.
+fn least(figures: &[f64]) -> f64 {
+    figures.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 /// How much more than on the action dialect a delivery may cost on Socket.IO. It is the same work: finished bytes that
@@ -283,7 +283,7 @@ fn telling_ten_thousand_costs_no_more_than_on_the_action_dialect() {
         socket_io.extend(by_socket_io());
     }
     println!("ns for each delivery: actions {actions:.0?}, Socket.IO {socket_io:.0?}; {:?}", began.elapsed());
-    let ratio = median(socket_io) / median(actions);
+    let ratio = least(&socket_io) / least(&actions);
     println!("{CROWD} in one room: a delivery by Socket.IO costs {ratio:.3} times what it costs by actions");
     assert!(ratio <= MORE, "{ratio:.3}");
 }

@@ -22,10 +22,12 @@ fn is_anew((tab, missed): &(Tab, Vec<String>), sid: &str) {
 #[test]
 fn after_more_than_500_messages() {
     let stage = Stage::set(&["--rate", "0"]);
+    // Before her, lest his coming is among what she misses.
+    let mut bob = stage.chat("bob", CHAT);
     let ann = stage.chat("ann", CHAT);
+    bob.told("user:status", r#"{"userId":"<ann>","status":"online"}"#);
     let (sid, pid) = (ann.sid.clone(), ann.pid.clone().unwrap());
     drop(ann);
-    let mut bob = stage.chat("bob", CHAT);
     let mut say = |count: usize| {
         (0..count).for_each(|_| bob.emit("message:send", r#"{"chatId":2,"content":"x"}"#));
         (0..count).for_each(|_| drop(bob.link.receive()));

@@ -63,8 +63,6 @@ const SHARES_PER_TURN: usize = 4;
 const FARTHEST_AHEAD: Duration = Duration::from_secs(24 * 3_600);
 /// At the end of all, what is stored is tidied up.
 const STORE_CLOSES_WITHIN: Duration = Duration::from_millis(200);
-/// A session that is over waits so long for one more poll, to tell it.
-const LAST_POLL_WITHIN: Duration = Duration::from_secs(30);
 /// Pings answered one by one in a share; of further ones only the last (RFC 6455 section 5.5.3 allows that).
 const PONGS_PER_SHARE: usize = 16;
 
@@ -77,8 +75,6 @@ enum Due {
     Ping,
     /// The answer to a ping.
     Pong,
-    /// A poll of a session that is over.
-    LastPoll,
     /// The other side to take a part of a long answer.
     Part,
     /// The other side's end of the close.
@@ -86,7 +82,7 @@ enum Due {
 }
 
 impl Due {
-    const ALL: [Self; 6] = [Self::Handshake, Self::Ping, Self::Pong, Self::LastPoll, Self::Part, Self::Close];
+    const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Pong, Self::Part, Self::Close];
 }
 
 /// How the loop ended.
@@ -240,7 +236,6 @@ impl Server {
             return Err(error);
         }
         self.now = Instant::now();
-        self.hub.note_time(self.now - self.started);
         let mut signals = 0;
         for event in &self.events {
             match event.token() {
@@ -274,11 +269,19 @@ impl Server {
         }
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
         let store = self.inbox.next_deadline();
-        let lapse = self.hub.next_lapse().map(|at| self.started + at);
-        let engines = self.engines.next_deadline();
-        let next = [self.deadlines.next(), self.pauses.next(), engines, lapse, store, retry_at, self.drain_until];
+        let sessions = self.next_of_sessions();
+        let next = [self.deadlines.next(), self.pauses.next(), sessions, store, retry_at, self.drain_until];
         let next = next.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// When something is due for Engine.IO sessions, or for those whom they have brought into the hub.
+    fn next_of_sessions(&self) -> Option<Instant> {
+        if self.engines.is_empty() && !self.hub.counts_time() {
+            return None;
+        }
+        let lapse = self.hub.next_lapse().map(|at| self.started + at);
+        [self.engines.next_deadline(), lapse].into_iter().flatten().min()
     }
 
     fn has_room(&self) -> bool {
@@ -287,7 +290,11 @@ impl Server {
 
     /// Tells what the store has done: now it is there for good.
     fn take_outcomes(&mut self) {
-        for (ticket, outcome) in self.inbox.drain(self.now) {
+        let outcomes = self.inbox.drain(self.now);
+        if !outcomes.is_empty() || self.hub.counts_time() {
+            self.hub.note_time(self.now - self.started);
+        }
+        for (ticket, outcome) in outcomes {
             if self.hub.moves_members(ticket, &outcome) {
                 self.fanout.settle(&self.hub, &mut self.slots);
             }
@@ -397,14 +404,15 @@ impl Server {
                 }
                 Due::Pong => self.miss_pong(key),
                 Due::Part => self.end(key, CloseReason::SlowReader),
-                Due::LastPoll => self.lose(key, None),
                 Due::Close => self.lose(key, None),
             }
         }
         while let Some((key, _)) = self.pauses.pop_due(self.now) {
             self.end_pause(key);
         }
-        self.tick_engines();
+        if !self.engines.is_empty() {
+            self.tick_engines();
+        }
         if self.hub.counts_time() {
             self.hub.advance(self.now - self.started, &mut self.fanout.effects);
             self.deliver();
@@ -462,7 +470,7 @@ impl Server {
         let freed = self.slots.reap(self.poll.registry(), |key| {
             self.deadlines.disarm(key);
             self.pauses.disarm(key);
-            self.engines.lonely.disarm(key);
+            self.engines.waits.disarm(key);
         });
         self.give_back();
         if freed > 0
@@ -494,7 +502,6 @@ impl Server {
             Due::Pong => self.config.pong,
             Due::Part => self.config.handshake,
             Due::Close => self.config.drain,
-            Due::LastPoll => LAST_POLL_WITHIN,
         };
         self.deadlines.arm(key, due as usize, self.now + after);
     }

@@ -66,13 +66,10 @@ impl Server {
         if let Stage::Open { inlet, .. } = &mut slot.stage {
             let mut inlet = mem::take(inlet);
             self.read_inlet(key, &mut inlet, &rest);
-            if let Some(slot) = self.slots.get(key)
-                && let Stage::Open { inlet: place, .. } = &mut slot.stage
-            {
-                *place = inlet;
-                if slot.is_taking_over() {
-                    self.take_over(key);
-                }
+            match self.slots.get(key).map(|slot| &mut slot.stage) {
+                Some(Stage::Open { inlet: place, .. }) => *place = inlet,
+                Some(&mut Stage::Moving { session }) => self.take_over(key, session, inlet),
+                _ => {}
             }
         }
     }
@@ -128,7 +125,7 @@ impl Server {
         let mut pongs = Pongs::default();
         let mut has_backlog = false;
         for frames in 0.. {
-            if !self.slots.get(key).is_some_and(|slot| slot.is_open() && !slot.is_taking_over()) {
+            if !self.slots.is_open(key) {
                 break;
             }
             if self.has_had_its_share(key, frames) {

@@ -7,6 +7,7 @@
 //! | `Http` | a bad head or body, or too late | an error is owed: `Closing` |
 //! | `Open` | a frame | the dialect and the hub; a close frame is answered: `Closing` |
 //! | `Open` | a breach, a full outbox, a missed ping, shutdown | a close frame is owed: `Closing` |
+//! | `Open` | the client has changed to it from polling | `Moving`, and at once `Gone`: the connection is another slot's |
 //! | `Closing` | the outbox is empty | sending is finished; what still comes is read and thrown away |
 //! | `Closing` | the other side has finished too, or too late | `Gone` |
 //! | any | the socket fails | `Gone` |
@@ -36,6 +37,9 @@ pub(super) enum Stage {
     Http(Http),
     /// It speaks to us, over WebSocket or by polls.
     Open { speech: Speech, inlet: Inlet },
+    /// Its client has just changed to it from polling: what follows belongs to the session in that slot, and so will the
+    /// connection before anything else is read.
+    Moving { session: SlotKey },
     /// What is owed goes out, then the connection ends. `finished`: we have said that nothing more follows.
     Closing { finished: bool },
     /// Nothing can be read or written; the slot is free at the end of the turn.
@@ -163,11 +167,6 @@ impl Slot {
     /// Whether it speaks to us, is owed nothing, and nothing has waited for that.
     pub(super) fn is_settled(&self) -> bool {
         self.outbox.is_empty() && !self.awaits_flush && self.extra == 0 && self.is_open()
-    }
-
-    /// Whether its client has just changed to it from polling: what follows is its session's.
-    pub(super) fn is_taking_over(&self) -> bool {
-        matches!(self.stage, Stage::Open { speech: Speech::Probe(Probe { is_taking_over: true, .. }), .. })
     }
 
     /// The Engine.IO session that it is.

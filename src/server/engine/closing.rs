@@ -2,9 +2,9 @@
 
 use smallvec::SmallVec;
 
+use super::super::Server;
 use super::super::slot::{Link, Speech, Stage};
-use super::super::{Due, Server};
-use super::Socket;
+use super::{LAST_POLL_WITHIN, Socket, Wait};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
 use crate::proto::engineio::{Bare, Refusal, post_answer};
@@ -46,8 +46,8 @@ impl Server {
             engine.assembly = None;
         }
         self.end_probe(key);
-        self.engines.lonely.disarm(key);
-        self.arm(key, Due::LastPoll);
+        self.deadlines.disarm(key);
+        self.engines.waits.arm(key, Wait::LastPoll as usize, self.now + LAST_POLL_WITHIN);
     }
 
     /// What else ends with a slot: with a session all that belongs to it, with a connection what it was for.
@@ -75,7 +75,7 @@ impl Server {
         }
         self.answer_post(key, &Refusal::BadRequest.to_answer());
         self.answer_poll(key, Bare::Close);
-        self.engines.lonely.disarm(key);
+        self.engines.waits.disarm(key);
         let Some(engine) = self.engine(key) else { return };
         let sid = engine.sid;
         self.engines.by_sid.remove(&sid);

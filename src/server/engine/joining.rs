@@ -91,7 +91,7 @@ impl Server {
         carriage.text(&mut wire, |wire| socketio::connect(wire, namespace, &format!(r#"{{"sid":"{sid}"}}"#)));
         let auth = if auth.is_empty() { "{}" } else { auth };
         namespaces.greet(face, auth, &mut Emitter::new(&mut wire, carriage, namespace, None));
-        self.engines.lonely.disarm(session);
+        self.engines.waits.disarm(session);
         debug_assert!(self.slots.is_open(slot));
         self.owe(session, wire);
     }
@@ -146,7 +146,7 @@ impl Server {
         carriage.text(&mut wire, |wire| socketio::connect(wire, namespace, &data));
         let mark = Some(attended.mark).filter(|_| recovers);
         encoder.namespaces.welcome(face, attended, &mut Emitter::new(&mut wire, carriage, namespace, mark));
-        self.engines.lonely.disarm(session);
+        self.engines.waits.disarm(session);
         self.speak(slot, face, carriage);
         // What was missed may be much: it was asked for.
         self.slots.owe_answer(session, wire.into());

@@ -26,13 +26,14 @@ mod sockets;
 pub(super) use requests::with_origin;
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
 use super::slot::{Link, Slot, Speech, Stage};
 use super::{Due, Server};
 use crate::dialect::socketio::{FaceKey, Namespaces, Pid};
+use crate::error::CloseReason;
 use crate::hub::Hub;
 use crate::id::{Mark, SlotKey};
 use crate::net::allowance::Allowance;
@@ -135,31 +136,46 @@ pub(super) struct Probe {
     session: SlotKey,
     /// It has been told that it works.
     is_answered: bool,
-    /// The client has changed to it.
-    pub(super) is_taking_over: bool,
+}
+
+/// A session that is over waits so long for one more poll, to tell it.
+const LAST_POLL_WITHIN: Duration = Duration::from_secs(30);
+
+/// What a session is waited for, besides its pong.
+#[derive(Clone, Copy)]
+enum Wait {
+    /// To join a namespace.
+    Join,
+    /// To poll once more, for it is over.
+    LastPoll,
 }
 
 /// All sessions, and what is due for them besides their heartbeat.
 #[derive(Default)]
 pub(super) struct Engines {
     by_sid: HashMap<Sid, SlotKey>,
-    /// Sessions in which nobody has joined a namespace, until when.
-    pub(super) lonely: Deadlines<1>,
+    /// What sessions are waited for, see [`Wait`].
+    pub(super) waits: Deadlines<2>,
     /// When tokens expire, and whose.
     expiries: BTreeSet<(Instant, SlotKey)>,
 }
 
 impl Engines {
+    /// Whether there are no sessions, so that nothing is due.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_sid.is_empty()
+    }
+
     /// When the next thing is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let expiry = self.expiries.first().map(|(at, _)| *at);
-        [self.lonely.next(), expiry].into_iter().flatten().min()
+        [self.waits.next(), expiry].into_iter().flatten().min()
     }
 
     /// Gives back the memory of a crowd that has gone: no slot from index `end` on is in use.
     pub(super) fn give_back(&mut self, end: usize) {
         self.by_sid.shrink_to_fit();
-        self.lonely.give_back(end);
+        self.waits.give_back(end);
     }
 }
 
@@ -217,8 +233,12 @@ impl Server {
 
     /// Sees to what is due for sessions.
     pub(super) fn tick_engines(&mut self) {
-        while let Some((key, _)) = self.engines.lonely.pop_due(self.now) {
-            self.close_session(key, crate::error::CloseReason::HandshakeTimeout);
+        while let Some((key, kind)) = self.engines.waits.pop_due(self.now) {
+            if kind == Wait::Join as usize {
+                self.close_session(key, CloseReason::HandshakeTimeout);
+            } else {
+                self.lose(key, None);
+            }
         }
         while let Some(&(at, key)) = self.engines.expiries.first()
             && at <= self.now
@@ -235,7 +255,7 @@ impl Server {
         self.engines.by_sid.insert(sid, key);
         self.arm(key, Due::Ping);
         if protocol == Protocol::SocketIo {
-            self.engines.lonely.arm(key, 0, self.now + self.config.connect);
+            self.engines.waits.arm(key, Wait::Join as usize, self.now + self.config.connect);
         }
     }
 }

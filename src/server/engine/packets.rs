@@ -7,7 +7,7 @@ use crate::error::CloseReason;
 use crate::id::SlotKey;
 use crate::net::outbox::Shared;
 use crate::proto::engineio::{Bare, Carriage, Packet, post_answer, reframe};
-use crate::proto::websocket::Message;
+use crate::proto::websocket::{Inlet, Message};
 
 impl Server {
     /// A WebSocket message of a session.
@@ -79,16 +79,19 @@ impl Server {
                 // So that the client is not in the middle of a poll when it changes.
                 self.answer_poll(session, Bare::Noop);
             }
-            (Ok(Packet::Upgrade), true) => probe.is_taking_over = true,
+            (Ok(Packet::Upgrade), true) => {
+                if let Some(slot) = self.slots.get(key) {
+                    slot.stage = Stage::Moving { session };
+                }
+            }
             _ => self.end(key, CloseReason::Protocol),
         }
     }
 
     /// Moves the WebSocket into its session's slot. What waited for a poll goes out over it, in order.
-    pub(in crate::server) fn take_over(&mut self, key: SlotKey) {
+    /// `inlet` is what came behind the packet that said so.
+    pub(in crate::server) fn take_over(&mut self, key: SlotKey, session: SlotKey, inlet: Inlet) {
         let Some(slot) = self.slots.get(key) else { return };
-        let Stage::Open { speech: Speech::Probe(probe), inlet } = &mut slot.stage else { return };
-        let (session, inlet) = (probe.session, std::mem::take(inlet));
         // As it is: a part of it may have gone out.
         let unsent = std::mem::take(&mut slot.outbox);
         let Link::Socket(mut socket) = std::mem::replace(&mut slot.link, Link::Polls(None)) else { return };

@@ -158,7 +158,7 @@ impl Server {
     }
 
     fn open_probe(&mut self, key: SlotKey, session: SlotKey, request: &Request<()>) {
-        let probe = Probe { session, is_answered: false, is_taking_over: false };
+        let probe = Probe { session, is_answered: false };
         if !self.switch_to_websocket(key, request, Speech::Probe(probe)) {
             return;
         }

@@ -14,7 +14,7 @@ use super::fields::{Fields, as_references, pick};
 use super::frame::Time;
 use super::{Answered, Api, Limits, refusal};
 use crate::hub::job::{MessageRecord, Reader};
-use crate::hub::{Claim, Command, ListedRoom, Page, Place, Refusal, Reply, Request, Stored, Tag, User};
+use crate::hub::{Claim, Command, ListedRoom, Page, Place, Refusal, Reply, Request, Tag, User};
 use crate::id::{MessageId, Reference, RoomId, Target, UserId};
 use crate::proto::http::Answer;
 
@@ -304,9 +304,7 @@ impl<'a> Told<'a> {
             Reply::Room { room, name } => Self::Room { id: room.id.0, name },
             Reply::Rooms { rooms } => Self::Rooms(rooms.iter().filter_map(ShownRoom::of).collect()),
             Reply::RoomDeleted { .. } => Self::Gone { message: "Room deleted" },
-            Reply::Said { stored: Stored { message, .. }, .. } => {
-                Self::Said { message: "Message created", id: message.0 }
-            }
+            Reply::Said { stored, .. } => Self::Said { message: "Message created", id: stored.message.0 },
             Reply::Messages { room, messages, .. } => Self::messages(room.id, messages),
             Reply::MessageDeleted { .. } => Self::Gone { message: "Message deleted" },
             Reply::Confirmed { message, user, at } => {

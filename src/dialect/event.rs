@@ -193,7 +193,8 @@ impl<'a> Outcome<'a> {
             Reply::RoomDeleted { id }
             | Reply::Entered { room: RoomIds { id, .. } }
             | Reply::Exited { room: RoomIds { id, .. } } => Self::RoomOnly { room_id: id.0 },
-            Reply::Said { stored: Stored { message, room, at, .. }, .. } => {
+            Reply::Said { stored, .. } => {
+                let Stored { message, room, at, .. } = &**stored;
                 Self::Said { message_id: message.0, room_id: room.id.0, created_at: Time(*at) }
             }
             Reply::Messages { room, messages, has_more } => Self::Messages {

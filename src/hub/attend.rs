@@ -201,7 +201,7 @@ impl Names<'_> {
         let message_type = Some(message_type).filter(|word| word != "text").map(Rc::from);
         let file = file.map(Rc::from);
         let stored = Stored { message: id, room, at, message_type, file, direct_to, delivered: 0 };
-        Event::RoomMessage { room: self.name(room), from, text: text.into(), stored: Some(stored) }
+        Event::RoomMessage { room: self.name(room), from, text: text.into(), stored: Some(Rc::new(stored)) }
     }
 
     fn record(&self, room: RoomIds) -> Option<&RoomRecord> {

@@ -239,7 +239,7 @@ pub enum Reply {
         /// What.
         text: Rc<str>,
         /// Where and when.
-        stored: Stored,
+        stored: Rc<Stored>,
     },
     /// What was said in a room.
     Messages {
@@ -351,8 +351,8 @@ pub enum Event {
         from: Who,
         /// What.
         text: Rc<str>,
-        /// Where and when it was stored, in a durable room.
-        stored: Option<Stored>,
+        /// Where and when it was stored, in a durable room. Apart, lest every effect is as large as the largest.
+        stored: Option<Rc<Stored>>,
     },
     /// Somebody said something to this session alone.
     PrivateMessage {

@@ -108,9 +108,9 @@ impl Hub {
         let (direct_to, to) = (direct.as_ref().map(|direct| direct.to.uuid), direct.map(|direct| direct.to.id));
         let aside = to.map(|to| self.attending_elsewhere(to, key, except)).unwrap_or_default();
         let delivered = if is_repeat { 0 } else { self.told_count(asker, key, &aside) };
-        let stored = Stored { message, room, at, message_type, file: None, direct_to, delivered };
+        let stored = Rc::new(Stored { message, room, at, message_type, file: None, direct_to, delivered });
         if let (Some(from), false) = (from.clone().or(author), is_repeat) {
-            let (room, text, stored) = (Rc::clone(&name), Rc::clone(&text), Some(stored.clone()));
+            let (room, text, stored) = (Rc::clone(&name), Rc::clone(&text), Some(Rc::clone(&stored)));
             let event = Event::RoomMessage { room, from, text, stored };
             tell_these(aside, event.clone(), after);
             if let Some(room) = key {

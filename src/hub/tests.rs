@@ -155,7 +155,7 @@ fn stored(message: i64, delivered: usize) -> Stored {
 
 /// What the slot `from` of [`users_of`] hears that has said something.
 fn said(hub: &Hub, from: usize, stored: Stored) -> Effect {
-    reply(from, Reply::Said { from: hub.who(slot(from)), text: "hi".into(), stored })
+    reply(from, Reply::Said { from: hub.who(slot(from)), text: "hi".into(), stored: stored.into() })
 }
 
 fn refused(to: usize, refusal: Refusal) -> [Effect; 1] {

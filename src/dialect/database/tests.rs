@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::hub::{ClientMark, Name, Text};
+use crate::hub::{ClientMark, Name, Stored, Text};
 use crate::id::{RoomIds, Uuid};
 use crate::timestamp::Timestamp;
 
@@ -240,7 +240,7 @@ fn answers_are_written_to_the_letter() {
         ("", Reply::RoomDeleted { id: room }, 200, r#"{"message":"Room deleted"}"#.into()),
         (
             MAKES,
-            Reply::Said { from: None, text: "Hello!".into(), stored: stored(message, room) },
+            Reply::Said { from: None, text: "Hello!".into(), stored: stored(message, room).into() },
             201,
             r#"{"message":"Message created","MessageID":3}"#.into(),
         ),

@@ -312,7 +312,7 @@ fn results_are_written_to_the_letter() {
         ("leave_room", Reply::Exited { room: both(room) }, r#"{"roomId":2}"#.into()),
         (
             "send_message",
-            Reply::Said { from: None, text: "Hello!".into(), stored: stored(message, room) },
+            Reply::Said { from: None, text: "Hello!".into(), stored: stored(message, room).into() },
             format!(r#"{{"messageId":3,"roomId":2,"createdAt":"{AT}"}}"#),
         ),
         ("delete_message", Reply::MessageDeleted { message }, r#"{"messageId":3}"#.into()),
@@ -373,7 +373,7 @@ fn broadcasts_are_written_to_the_letter() {
     let left = |who, id, is_still_there| Event::Left { room: "R".into(), id, who, is_still_there };
     let said = |from| {
         let stored = Some(stored(message, room));
-        Event::RoomMessage { room: "R".into(), from, text: "Hi \"you\"".into(), stored }
+        Event::RoomMessage { room: "R".into(), from, text: "Hi \"you\"".into(), stored: stored.map(Into::into) }
     };
     let cases = [
         (

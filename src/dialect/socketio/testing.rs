@@ -55,7 +55,7 @@ pub(super) fn stored() -> Stored {
 }
 
 pub(super) fn said(from: Who, stored: Stored) -> Event {
-    Event::RoomMessage { room: "tea".into(), from, text: "Hello!".into(), stored: Some(stored) }
+    Event::RoomMessage { room: "tea".into(), from, text: "Hello!".into(), stored: Some(stored.into()) }
 }
 
 pub(super) fn blob(json: &str, attachments: &[&[u8]]) -> Blob {

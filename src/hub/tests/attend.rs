@@ -188,7 +188,8 @@ fn what_was_missed_is_told_as_it_would_have_been() {
     let stored = |id, file: Option<&str>, direct_to| {
         let message_type = (id > 1).then(|| "image".into());
         let (message, at) = (MessageId(id), Timestamp::from_microseconds(id));
-        Some(Stored { message, room, at, message_type, file: file.map(Into::into), direct_to, delivered: 0 })
+        let file = file.map(Into::into);
+        Some(Rc::new(Stored { message, room, at, message_type, file, direct_to, delivered: 0 }))
     };
     let said =
         |from, id, stored| Event::RoomMessage { room: "chat3".into(), from, text: format!("text {id}").into(), stored };

@@ -12,7 +12,7 @@ fn nobody_sees_or_hears_of_a_message_before_it_is_stored() {
     assert_eq!(effects[0], said(&hub, 0, stored(9, 1)));
     let (slots, event) = told(&effects[1], &hub);
     assert_eq!(slots, [0, 1]);
-    assert!(matches!(event, Event::RoomMessage { stored: Some(at), .. } if at == stored(9, 1)));
+    assert!(matches!(event, Event::RoomMessage { stored: Some(at), .. } if *at == stored(9, 1)));
     say(&mut hub, 0);
     let repeat = commit(&mut hub, appended(9, true));
     assert_eq!(repeat, [said(&hub, 0, stored(9, 0))]);

@@ -280,7 +280,7 @@ fn every_request_is_acknowledged() {
             r#"{"ok":true,"chats":[{"id":"<2>","name":"tea","updated_at":"<at>","unread":1,"last_message":{"id":"3","chat_id":"<2>","content":"Hello!","message_type":"text","file":null,"sender":{"id":"<1>","username":"Ann"},"created_at":"<at>"}},{"id":"<2>","name":"new","updated_at":"<at>","unread":1,"last_message":null}]}"#,
         ),
         (
-            Reply::Said { from: Some(ann()), text: "Hello!".into(), stored: stored() },
+            Reply::Said { from: Some(ann()), text: "Hello!".into(), stored: stored().into() },
             r#"{"ok":true,"id":"3","chat_id":"<2>","created_at":"<at>","delivered":4}"#,
         ),
         (Reply::Edited { message, at }, r#"{"ok":true,"id":"3","edited_at":"<at>"}"#),

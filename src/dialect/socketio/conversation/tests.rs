@@ -205,7 +205,7 @@ fn every_request_is_acknowledged() {
 #[test]
 fn a_sender_is_told_of_the_delivery() {
     for (from, stored, message) in [(ann(), stored(), IN_ROOM), (guest(), direct(), DIRECT)] {
-        let reply = Reply::Said { from: Some(from), text: "Hello!".into(), stored };
+        let reply = Reply::Said { from: Some(from), text: "Hello!".into(), stored: stored.into() };
         let delivered = spelt(&format!(r#"42["message_delivered",{message}]"#));
         let ack = spelt(&format!(r#"4312[{{"ok":true,{}]"#, &message[1..]));
         assert_eq!(replied(&Conversation, &reply), [delivered.clone(), ack]);

@@ -86,7 +86,7 @@ impl CloseReason {
             Self::Idle => "no request came",
             Self::HandshakeTimeout => "the handshake took too long",
             Self::GoingAway => "the server is going away",
-            Self::Protocol => "a breach of the WebSocket protocol",
+            Self::Protocol => "a breach of the protocol",
             Self::NotUtf8 => "text that is not UTF-8",
             Self::TooBig => "a message over the limit",
             Self::TooManyFragments => "too many fragments in one message",

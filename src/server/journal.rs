@@ -41,7 +41,7 @@ impl Journal {
         }
         let untold = entry.count - entry.told - 1;
         let more = if untold > 0 { format!(", and {untold} more since the last line") } else { String::new() };
-        let peer = peer().map_or("a peer that is gone".into(), |peer| peer.to_string());
+        let peer = peer().map_or("a peer that is gone, or polls".into(), |peer| peer.to_string());
         log::warn!("closed {peer}: {reason}{more}");
         entry.told = entry.count;
         entry.told_at = Some(now);

@@ -5,6 +5,7 @@
 //! the slots of those who are gone. What is read in a turn is bounded by the named numbers below, and what is told by the size of an outbox; whatever is cut off
 //! is remembered and goes on in the next turn. Each member is written to once, however much it was told.
 
+mod due;
 mod ending;
 mod engine;
 mod exchange;
@@ -27,7 +28,7 @@ use mio::{Events, Poll, Token};
 
 use crate::config::{self, Config};
 use crate::dialect::{Encoder, Limits};
-use crate::error::{CloseReason, ServerError};
+use crate::error::ServerError;
 use crate::hub::{self, Hub};
 use crate::id::SlotKey;
 use crate::net::allowance::{Allowance, Rate};
@@ -40,6 +41,7 @@ use crate::proto::token::Verifier;
 use crate::proto::websocket::{self, Reader};
 use crate::store::Opened;
 use crate::timestamp::Timestamp;
+use due::Due;
 pub use engine::Sockets;
 use engine::{Engines, Finished};
 use fanout::Fanout;
@@ -65,25 +67,6 @@ const FARTHEST_AHEAD: Duration = Duration::from_secs(24 * 3_600);
 const STORE_CLOSES_WITHIN: Duration = Duration::from_millis(200);
 /// Pings answered one by one in a share; of further ones only the last (RFC 6455 section 5.5.3 allows that).
 const PONGS_PER_SHARE: usize = 16;
-
-/// What a slot may be waiting for. All deadlines of one kind are equally long.
-#[derive(Clone, Copy)]
-enum Due {
-    /// The request head, and the upgrade.
-    Handshake,
-    /// The time for a ping.
-    Ping,
-    /// The answer to a ping.
-    Pong,
-    /// The other side to take a part of a long answer.
-    Part,
-    /// The other side's end of the close.
-    Close,
-}
-
-impl Due {
-    const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Pong, Self::Part, Self::Close];
-}
 
 /// How the loop ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -261,29 +244,6 @@ impl Server {
         Ok(())
     }
 
-    fn timeout(&self) -> Option<Duration> {
-        let accepts = self.listener.as_ref().is_some_and(|listener| listener.is_ready(self.now)) && self.has_room();
-        let has_work = self.slots.has_work() || self.fanout.has_news() || self.hub.has_jobs() || self.inbox.has_work();
-        if accepts || has_work {
-            return Some(Duration::ZERO);
-        }
-        let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
-        let store = self.inbox.next_deadline();
-        let sessions = self.next_of_sessions();
-        let next = [self.deadlines.next(), self.pauses.next(), sessions, store, retry_at, self.drain_until];
-        let next = next.into_iter().flatten().min()?;
-        Some(next.saturating_duration_since(Instant::now()))
-    }
-
-    /// When something is due for Engine.IO sessions, or for those whom they have brought into the hub.
-    fn next_of_sessions(&self) -> Option<Instant> {
-        if self.engines.is_empty() && !self.hub.counts_time() {
-            return None;
-        }
-        let lapse = self.hub.next_lapse().map(|at| self.started + at);
-        [self.engines.next_deadline(), lapse].into_iter().flatten().min()
-    }
-
     fn has_room(&self) -> bool {
         self.slots.connection_count() < self.config.max_connections
     }
@@ -389,66 +349,6 @@ impl Server {
         }
     }
 
-    /// Sees to all that is due.
-    fn tick(&mut self) {
-        while let Some((key, kind)) = self.deadlines.pop_due(self.now) {
-            match Due::ALL[kind] {
-                Due::Handshake => self.give_up_on_handshake(key),
-                Due::Ping => {
-                    let ping = self.ping_for(key);
-                    self.owe(key, ping);
-                    if let Some(slot) = self.slots.get(key) {
-                        slot.awaits_pong = true;
-                    }
-                    self.arm(key, Due::Pong);
-                }
-                Due::Pong => self.miss_pong(key),
-                Due::Part => self.end(key, CloseReason::SlowReader),
-                Due::Close => self.lose(key, None),
-            }
-        }
-        while let Some((key, _)) = self.pauses.pop_due(self.now) {
-            self.end_pause(key);
-        }
-        if !self.engines.is_empty() {
-            self.tick_engines();
-        }
-        if self.hub.counts_time() {
-            self.hub.advance(self.now - self.started, &mut self.fanout.effects);
-            self.deliver();
-        }
-    }
-
-    /// The answer to a ping is overdue. If the loop itself was late, it may have arrived: one look before the end.
-    fn miss_pong(&mut self, key: SlotKey) {
-        self.receive(key);
-        self.slots.queue(key);
-        if self.slots.get(key).is_some_and(|slot| slot.awaits_pong) {
-            self.end(key, CloseReason::MissedPing);
-        }
-    }
-
-    /// Leaves the socket alone for a while, so that TCP itself slows the sender down.
-    fn pause(&mut self, key: SlotKey, rate: Rate) {
-        if let Some(slot) = self.slots.get(key) {
-            slot.is_throttled = true;
-            self.pauses.arm(key, 0, self.now + rate.pause());
-        }
-    }
-
-    fn end_pause(&mut self, key: SlotKey) {
-        let (Some(slot), Some(rate)) = (self.slots.get(key), self.rate) else { return };
-        if !slot.is_throttled {
-            return;
-        }
-        if slot.allowance.is_exhausted(rate, self.now) {
-            self.pause(key, rate);
-        } else {
-            slot.is_throttled = false;
-            self.slots.queue(key);
-        }
-    }
-
     /// Takes the departed out of the hub, all before anybody is told, so that whoever goes with them is not told of
     /// each: a thousand that leave at once cost a thousand events to those who stay, and none to one another.
     fn depart(&mut self) {
@@ -493,17 +393,6 @@ impl Server {
         self.engines.give_back(end);
         self.fanout.give_back();
         self.gathered = Vec::new();
-    }
-
-    fn arm(&mut self, key: SlotKey, due: Due) {
-        let after = match due {
-            Due::Handshake => self.config.handshake,
-            Due::Ping => self.config.ping,
-            Due::Pong => self.config.pong,
-            Due::Part => self.config.handshake,
-            Due::Close => self.config.drain,
-        };
-        self.deadlines.arm(key, due as usize, self.now + after);
     }
 }
 

@@ -27,7 +27,7 @@ pub enum Job {
         most: usize,
         /// It is in all of them; else, if it comes back, in those that it has chosen, and it hears what it was told alone.
         follows_all: bool,
-        /// The session's own name and how far it has heard, if it comes back; see [`Recovery`](super::Recovery).
+        /// The session's own name and how far it has heard, if it comes back; see [`Recovery`].
         recovery: Option<Recovery>,
         /// How many messages and changes may be yielded for one who comes back; of more, none.
         most_missed: usize,

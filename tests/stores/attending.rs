@@ -170,6 +170,23 @@ fn what_can_not_be_complete_is_not_told() {
     }
 }
 
+/// However few they are.
+#[test]
+fn long_texts_are_not_told_by_the_hundred() {
+    for mut s in subjects() {
+        let ada = s.user("ada");
+        let room = s.private("tea", ada.id, &[]);
+        let half = "x".repeat(256 * 1024);
+        for _ in 0..2 {
+            s.say(room.id, by(ada.id), &half);
+        }
+        assert_eq!(missed(&mut s, &ada, mark(0, 0)).unwrap().messages.len(), 2);
+        s.say(room.id, by(ada.id), "x");
+        assert_eq!(missed(&mut s, &ada, mark(0, 0)), None);
+        assert_eq!(missed(&mut s, &ada, mark(1, 0)).unwrap().messages.len(), 2);
+    }
+}
+
 #[test]
 fn chosen_rooms_are_remembered_as_long_as_they_are_open_to_the_user() {
     for mut s in subjects() {

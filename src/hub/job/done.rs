@@ -163,6 +163,13 @@ pub struct ChangeRecord {
     pub what: Change,
 }
 
+impl ChangeRecord {
+    /// What the message says now, if that is what has changed.
+    pub fn text(&self) -> &str {
+        if let Change::Edited(text) = &self.what { text } else { "" }
+    }
+}
+
 /// What has changed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Change {

@@ -28,7 +28,10 @@ impl Server {
         let connect = Connect::read(data);
         let claims = match self.verify(session, connect.token.as_deref()) {
             Ok(claims) => claims,
-            Err((code, sentence)) => return self.refuse_namespace(session, face, code, sentence),
+            Err((code, sentence)) => {
+                *self.fanout.refusals.entry(code).or_default() += 1;
+                return self.refuse_namespace(session, face, code, sentence);
+            }
         };
         let recovers = self.engine(session).is_some_and(|engine| engine.recovers);
         let came_back = connect.pid.as_deref().filter(|_| recovers).and_then(Pid::parse);
@@ -162,7 +165,6 @@ impl Server {
         struct Data<'a> {
             code: &'a str,
         }
-        *self.fanout.refusals.entry("unauthorized").or_default() += 1;
         let error = Error { message: sentence, data: Data { code } };
         // Two texts into a string: nothing in it can fail.
         let error = serde_json::to_string(&error).unwrap_or_default();

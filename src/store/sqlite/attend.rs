@@ -11,6 +11,9 @@ use crate::timestamp::Timestamp;
 /// How long it is known which rooms a lost session had chosen.
 const CHOICES_HOLD_DAYS: i64 = 7;
 
+/// Whoever has missed texts of more bytes begins anew: what is told on coming back is owed at once, to as many as come.
+const MOST_MISSED_BYTES: usize = 512 * 1024;
+
 /// How far back the journal of changes goes.
 const CHANGES_HOLD_DAYS: i64 = 30;
 
@@ -84,11 +87,17 @@ fn find_missed(
         return Ok(None);
     }
     let (mut messages, mut changed): (Vec<(RoomIds, _)>, Vec<(ChangeId, _)>) = (Vec::new(), Vec::new());
+    let mut bytes = 0;
     for (room, chosen_at) in rooms {
         let left = most.saturating_sub(messages.len() + changed.len());
         let Some(said) = said::all_after(db, room.id, user, since.message, left)? else { return Ok(None) };
         let left = left.saturating_sub(said.len());
         let Some(news) = changes::all_after(db, room.ids(), since.change, left)? else { return Ok(None) };
+        bytes += said.iter().map(|message| message.text.len()).sum::<usize>();
+        bytes += news.iter().map(|(_, change)| change.text().len()).sum::<usize>();
+        if bytes > MOST_MISSED_BYTES {
+            return Ok(None);
+        }
         let said = said.into_iter().filter(|message| message.at > *chosen_at);
         messages.extend(said.map(|message| (room.ids(), message)));
         changed.extend(news.into_iter().filter(|(_, change)| change.at > *chosen_at));

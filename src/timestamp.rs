@@ -13,7 +13,7 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// The end of the year 9999: what comes after has no RFC 3339 form.
-    const MAX: Self = Self(253_402_300_799_999_999);
+    pub const MAX: Self = Self(253_402_300_799_999_999);
 
     /// So many microseconds after 1970; what lies outside the years 1970 to 9999 is the nearest of them.
     pub const fn from_microseconds(microseconds: i64) -> Self {

@@ -139,7 +139,7 @@ impl From<&Who> for Id {
     fn from(who: &Who) -> Self {
         match who {
             Who::Guest { connection, .. } | Who::User { connection: Some(connection), .. } => (*connection).into(),
-            Who::User { user, connection: None } => Self::User(user.uuid),
+            who => Self::User(who.uuid()),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::effect::{Attended, Effect, Event, Refusal, Reply, Stored, User, Who};
 use super::job::{self, Change, ChangeRecord, Job, MessageRecord, Missed, RoomRecord};
 use super::typing::Typing;
 use super::{Answer, Hub};
-use crate::id::{ConnectionId, Mark, RoomIds, RoomKey, SlotKey, UserId, Uuid};
+use crate::id::{ConnectionId, Mark, RoomIds, RoomKey, SlotKey, Uuid};
 
 /// Whoever has missed more messages and changes begins anew.
 const MOST_MISSED: usize = 500;
@@ -84,8 +84,7 @@ impl Hub {
         let (user, _) = self.known(user);
         // Who follows all has entered none but open rooms besides.
         let follows_all = follows_all && chosen.iter().all(|room| !room.is_private);
-        let names = Names { hub: self, records: [&rooms, &chosen] };
-        let missed = missed.map(|missed| names.tell(missed));
+        let missed = missed.map(|missed| self.as_told(missed, [&rooms, &chosen]));
         let pid_text = pid.clone();
         self.leave_all(slot, effects);
         self.be_user(slot, Some(Rc::clone(&user)));
@@ -167,6 +166,12 @@ impl Hub {
         }
     }
 
+    /// What was missed, as it would have been told; `records` are the rooms where it happened, as far as they may not be
+    /// known here.
+    pub(super) fn as_told(&self, missed: Missed, records: [&[RoomRecord]; 2]) -> Vec<Event> {
+        Names { hub: self, records }.tell(missed)
+    }
+
     /// How far the outcomes that the hub has taken go: of all messages and changes up to there it has told whom they
     /// concern.
     pub fn mark(&self) -> Mark {
@@ -192,11 +197,10 @@ impl Names<'_> {
         let connection = username.strip_prefix("guest-").and_then(ConnectionId::parse).filter(|_| user.is_none());
         let from = match connection {
             Some(connection) => Who::Guest { connection, uuid },
-            // Whoever is neither registered nor a connection has no id: none of the store's is 0.
-            None => {
-                let user = User { id: user.unwrap_or(UserId(0)), uuid, name: username.into() };
-                Who::User { user: Rc::new(user), connection: None }
-            }
+            None => match user {
+                Some(id) => Who::User { user: Rc::new(User { id, uuid, name: username.into() }), connection: None },
+                None => Who::Outsider { uuid, name: username.into() },
+            },
         };
         let message_type = Some(message_type).filter(|word| word != "text").map(Rc::from);
         let file = file.map(Rc::from);
@@ -215,12 +219,13 @@ impl Names<'_> {
 
     /// What nobody known has done, where it takes somebody to tell, is not told.
     fn change(&self, record: ChangeRecord) -> Option<Event> {
-        let ChangeRecord { message, room, user, at, what } = record;
+        let ChangeRecord { message, room, user, at, what, was } = record;
+        let was = was.map(Rc::new);
         let pair = self.record(room).and_then(|record| record.direct.as_deref());
         let direct_to = pair.map(|pair| the_other(pair, user.as_ref().map(|user| user.uuid)));
         Some(match what {
-            Change::Edited(text) => Event::Edited { message, room, direct_to, text: text.into(), at },
-            Change::Deleted => Event::MessageDeleted { message, room, direct_to },
+            Change::Edited(text) => Event::Edited { message, room, direct_to, text: text.into(), at, was },
+            Change::Deleted => Event::MessageDeleted { message, room, direct_to, was },
             Change::Reacted { emoji, is_removed } => {
                 Event::Reacted { message, room, direct_to, user: user?.uuid, emoji: emoji.into(), is_removed }
             }

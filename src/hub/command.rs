@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 
-use crate::id::{Mark, MessageId, Reference, Target};
+use crate::id::{Mark, MessageId, Reference, Target, Uuid};
+use crate::timestamp::Timestamp;
 
 /// The longest name of a room or a user, and the longest mark of a client's own, in characters.
 const MAX_NAME_CHARS: usize = 64;
 /// The longest reaction or type of a message, in characters.
 const MAX_WORD_CHARS: usize = 32;
+/// The longest name of a file, in characters: what the column holds.
+const MAX_FILE_CHARS: usize = 50;
 
 /// A command, whom its sender claims to be, and what the dialect wants back with the reply.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -202,6 +205,29 @@ pub enum Command {
         /// Which.
         message: MessageId,
     },
+    /// Something in an open, durable room that one need not take part for: of this name, or the lobby.
+    Visit(Option<Name>, Visit),
+}
+
+/// What somebody may do in an open, durable room who takes no part in the chat.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Visit {
+    /// Say something.
+    Say {
+        /// The UUID by which they want to be known. It must be no registered user's.
+        sender: Uuid,
+        /// What is said.
+        text: Text,
+        /// What is attached.
+        file: Option<FileName>,
+    },
+    /// Read what was said.
+    Read(Page),
+    /// Hear all that happens from now on.
+    Listen {
+        /// How far they have heard: first they are told what they have missed since.
+        since: Option<Mark>,
+    },
 }
 
 /// How a session begins to take part as a user.
@@ -243,6 +269,23 @@ pub enum Place {
     Before(MessageId),
     /// The oldest of those after this one; after 0, the oldest of all.
     After(MessageId),
+    /// The newest of those that were said before this moment. By the times and not by the ids, since what other programs
+    /// write may have any time.
+    Earlier(Moment),
+}
+
+/// Where a message stands in the order of times. Of those of the same microsecond, the ids tell.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Moment {
+    /// The time.
+    pub at: Timestamp,
+    /// Before the message of this id; before 1, before all of that time.
+    pub message: MessageId,
+}
+
+impl Moment {
+    /// After all messages.
+    pub const END: Self = Self { at: Timestamp::MAX, message: MessageId(i64::MAX) };
 }
 
 /// Why a name or a text was not taken: the rest of a sentence that begins with the field's name.
@@ -362,6 +405,25 @@ impl Emoji {
     /// The reaction itself.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The name of a file: 1 to 50 characters, no control characters. What it names is not the server's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileName(Rc<str>);
+
+impl FileName {
+    /// Checks.
+    pub fn new(raw: &str) -> Result<Self, Invalid> {
+        let is_bounded = (1..=MAX_FILE_CHARS).contains(&raw.chars().take(MAX_FILE_CHARS + 1).count());
+        if !is_bounded || raw.chars().any(char::is_control) {
+            return Err(Invalid(format!("must be 1 to {MAX_FILE_CHARS} characters, none of them a control character")));
+        }
+        Ok(Self(raw.into()))
+    }
+
+    pub(super) fn into_shared(self) -> Rc<str> {
+        self.0
     }
 }
 

@@ -9,7 +9,7 @@ use super::job::{Done, Fault, Outcome, RoomRecord, Ticket, UserRecord};
 use super::presence::tell_these;
 use super::say::Said;
 use super::session::Session;
-use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
+use crate::id::{Mark, Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
 
 /// A job that the store has.
 pub(super) struct Pending {
@@ -41,6 +41,11 @@ pub(super) enum Purpose {
     Edit {
         text: Rc<str>,
     },
+    /// The asker listens in that room from now on, and has heard so much.
+    Listen {
+        room: RoomId,
+        since: Mark,
+    },
     React {
         emoji: Rc<str>,
         is_removed: bool,
@@ -55,7 +60,14 @@ impl Hub {
             (Ok(Done::User(_)), Some(purpose)) => matches!(purpose, Purpose::BeUser | Purpose::DeleteUser),
             (Ok(Done::Appended(appended)), Some(Purpose::Say(said))) => self.makes_direct_room(appended, said),
             (Ok(done), _) => {
-                matches!(done, Done::Attended(_) | Done::Room(_) | Done::RoomCreated { .. } | Done::RoomDeleted(_))
+                matches!(
+                    done,
+                    Done::Attended(_)
+                        | Done::Room(_)
+                        | Done::RoomCreated { .. }
+                        | Done::RoomDeleted(_)
+                        | Done::Missed { .. }
+                )
             }
             (Err(_), _) => false,
         }
@@ -148,6 +160,7 @@ impl Hub {
             (Done::Appended(appended), Purpose::Say(said)) => self.appended(asker, appended, said, after),
             (Done::Messages { room, messages, has_more }, _) => Reply::Messages { room, messages, has_more },
             (Done::Readers { message, readers }, _) => Reply::Readers { message, readers },
+            (done, Purpose::Listen { room, since }) => self.heard(asker, room, since, done)?,
             // No job of this session's has come to that.
             _ => return Err(Refusal::Unavailable("the store has answered something else".into())),
         })
@@ -162,15 +175,16 @@ impl Hub {
         after: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
         Ok(match (done, purpose) {
-            (Done::MessageDeleted { message, room, .. }, _) => {
-                let direct_to = self.direct_to(room.id, by);
-                self.tell_room(room.id, Event::MessageDeleted { message, room, direct_to }, after);
+            (Done::MessageDeleted { message, room, was, .. }, _) => {
+                let (direct_to, was) = (self.direct_to(room.id, by), was.map(Rc::new));
+                self.tell_room(room.id, Event::MessageDeleted { message, room, direct_to, was }, after);
                 Reply::MessageDeleted { message }
             }
-            (Done::Edited { message, room, at, .. }, Purpose::Edit { text }) => {
-                let direct_to = self.direct_to(room.id, by);
-                self.tell_room(room.id, Event::Edited { message, room, direct_to, text, at }, after);
-                Reply::Edited { message, at }
+            (Done::Edited { message, room, at, was, .. }, Purpose::Edit { text }) => {
+                let (direct_to, was) = (self.direct_to(room.id, by), was.map(Rc::new));
+                let (now, former) = (Rc::clone(&text), was.clone());
+                self.tell_room(room.id, Event::Edited { message, room, direct_to, text, at, was }, after);
+                Reply::Edited { message, at, text: now, was: former }
             }
             (Done::Reacted { message, room, change }, Purpose::React { emoji, is_removed }) => {
                 if let (Some(_), Some(user)) = (change, by) {
@@ -362,6 +376,10 @@ impl Hub {
             for member in dissolved.members {
                 if let Some(session) = self.session_mut(member) {
                     session.rooms.retain(|room| *room != key);
+                }
+                if self.is_listener(member) {
+                    after.push(Effect::Dismiss { slot: member });
+                    continue;
                 }
                 let mut tell = |event| after.push(Effect::Tell { audience: Audience::Session(member), event });
                 tell(Event::Expelled { room: Rc::clone(&room) });

@@ -51,6 +51,7 @@ impl Hub {
         let job = match command {
             Command::SayToRoom { text, client_id } => return self.say_to_room(slot, text, client_id, effects),
             Command::Attend(attend) => return self.attend(slot, attend),
+            Command::Visit(room, visit) => return self.visit(slot, room, visit),
             Command::CreateUser { name } => {
                 self.check_may_change_user(slot)?;
                 check_user_name(name.as_str()).map_err(Refusal::NameTaken)?;
@@ -120,7 +121,8 @@ impl Hub {
             Command::Say { to, text, client_id, message_type, hears_itself } => {
                 let (to, author, from) = (self.place(slot, by, to)?, Author::User(actor.user()?), self.who(slot));
                 let message_type = message_type.map(|word| word.as_str().into());
-                let said = Said { from, text: text.into_shared(), by_name: None, message_type, hears_itself };
+                let text = text.into_shared();
+                let said = Said { from, text, by_name: None, message_type, file: None, hears_itself };
                 return Ok(self.append(slot, to, author, client_id, said));
             }
             Command::ReadMessages { room, page } => {
@@ -132,7 +134,7 @@ impl Hub {
                 (Job::ListChats { user, most }, Purpose::Tell)
             }
             Command::EditMessage { message, text } => {
-                let job = Job::EditMessage { message, text: text.as_str().into(), by: self.own(slot)?.id, at };
+                let job = Job::EditMessage { message, text: text.as_str().into(), by, at };
                 (job, Purpose::Edit { text: text.into_shared() })
             }
             Command::React { message, emoji, is_removed } => {
@@ -158,7 +160,7 @@ impl Hub {
         let session = self.session(slot).ok_or(Refusal::NotIdentified)?;
         match (session.asker, &session.user) {
             (Asker::Client(_), Some(user)) => Ok(Actor::User(user.id)),
-            (Asker::Client(_), None) => Err(Refusal::NotIdentified),
+            (Asker::Client(_), None) | (Asker::Listener, _) => Err(Refusal::NotIdentified),
             (Asker::Program, _) => Ok(Actor::Program(match claim {
                 Some(Claim::User(user)) => Some(user),
                 _ => None,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::command::Tag;
-use super::job::{ChatRecord, MessageRecord, Reader};
+use super::job::{ChatRecord, Former, MessageRecord, Reader};
 use crate::id::{ConnectionId, Mark, MessageId, RoomId, RoomIds, RoomKey, SlotKey, UserId, Uuid};
 use crate::timestamp::Timestamp;
 
@@ -79,6 +79,13 @@ pub enum Who {
         /// The connection that did it, if it was one.
         connection: Option<ConnectionId>,
     },
+    /// Somebody who is neither, known by a UUID alone.
+    Outsider {
+        /// The UUID.
+        uuid: Uuid,
+        /// The name to show.
+        name: Rc<str>,
+    },
 }
 
 impl Who {
@@ -92,6 +99,7 @@ impl Who {
         match self {
             Self::Guest { connection, .. } => Some(*connection),
             Self::User { connection, .. } => *connection,
+            Self::Outsider { .. } => None,
         }
     }
 
@@ -100,6 +108,15 @@ impl Who {
         match self {
             Self::Guest { connection, .. } => Cow::Owned(format!("guest-{connection}")),
             Self::User { user, .. } => Cow::Borrowed(&user.name),
+            Self::Outsider { name, .. } => Cow::Borrowed(name),
+        }
+    }
+
+    /// Their UUID, or what stands for it.
+    pub fn uuid(&self) -> Uuid {
+        match self {
+            Self::Guest { uuid, .. } | Self::Outsider { uuid, .. } => *uuid,
+            Self::User { user, .. } => user.uuid,
         }
     }
 }
@@ -265,6 +282,10 @@ pub enum Reply {
         message: MessageId,
         /// Since when.
         at: Timestamp,
+        /// What it says now.
+        text: Rc<str>,
+        /// What it was before, if that is known.
+        was: Option<Rc<Former>>,
     },
     /// The reaction is noted.
     Reacted {
@@ -288,6 +309,13 @@ pub enum Reply {
         message: MessageId,
         /// In the order of reading.
         readers: Vec<Reader>,
+    },
+    /// What was missed, or a part of it.
+    Heard {
+        /// Oldest first, each with how far one has heard who has heard it.
+        missed: Vec<(Event, Mark)>,
+        /// From where on there is more, to be asked for. Nothing: that was all, and the asker hears what comes.
+        more: Option<Mark>,
     },
     /// No; and nothing was changed or sent.
     Refused(Refusal),

@@ -3,11 +3,11 @@
 mod done;
 
 pub use done::{
-    Appended, Attended, Change, ChangeRecord, ChatRecord, Direct, Done, Fault, MessageRecord, Missed, Outcome, Reader,
-    RoomRecord, UserRecord,
+    Appended, Attended, Change, ChangeRecord, ChatRecord, Deed, Direct, Done, Fault, Former, MessageRecord, Missed,
+    Outcome, Outside, Reader, RoomRecord, UserRecord,
 };
 
-use crate::id::{MessageId, Reference, RoomId, Target, UserId, Uuid};
+use crate::id::{Mark, MessageId, Reference, RoomId, Target, UserId, Uuid};
 use crate::timestamp::{Clock, Timestamp};
 
 use super::command::{Page, Recovery};
@@ -69,8 +69,8 @@ pub enum Job {
         message: MessageId,
         /// What it says from now on.
         text: String,
-        /// Who may: its author.
-        by: UserId,
+        /// Who may: its author. Nothing: a program that may change any.
+        by: Option<UserId>,
         /// When.
         at: Timestamp,
     },
@@ -165,6 +165,15 @@ pub enum Job {
         /// Which part.
         page: Page,
     },
+    /// What happened in an open room since then. Answered by [`Done::Missed`].
+    ReadMissed {
+        /// Which room.
+        room: RoomId,
+        /// How far one has heard of it.
+        since: Mark,
+        /// How many messages or changes at most.
+        most: usize,
+    },
     /// Answered by [`Done::MessageDeleted`], refused by [`Fault::NoSuchMessage`] whether it is not there or not theirs.
     DeleteMessage {
         /// Which.
@@ -232,6 +241,7 @@ impl Job {
             | Self::RenameRoom { .. }
             | Self::DeleteRoom { .. }
             | Self::ReadMessages { .. }
+            | Self::ReadMissed { .. }
             | Self::ListReaders { .. } => {}
         }
     }
@@ -246,6 +256,7 @@ impl Job {
                 | Self::ListUsers
                 | Self::FindRoom { .. }
                 | Self::ReadMessages { .. }
+                | Self::ReadMissed { .. }
                 | Self::ListReaders { .. }
         )
     }
@@ -266,6 +277,8 @@ pub struct Draft {
     pub client_id: Option<String>,
     /// What kind of message it is.
     pub message_type: Option<String>,
+    /// What is attached: a name of up to 50 characters.
+    pub file: Option<String>,
     /// When.
     pub at: Timestamp,
 }

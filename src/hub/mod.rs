@@ -25,11 +25,12 @@ mod say;
 mod session;
 mod talk;
 mod typing;
+mod visit;
 
 pub use crate::id::RoomKey;
 pub use command::{
-    Attend, Blob, Claim, ClientMark, Command, Emoji, Invalid, MessageType, Name, Page, Place, Recovery, Request, Tag,
-    Text,
+    Attend, Blob, Claim, ClientMark, Command, Emoji, FileName, Invalid, MessageType, Moment, Name, Page, Place,
+    Recovery, Request, Tag, Text, Visit,
 };
 pub use durable::check_user_name;
 pub use effect::{Attended, Audience, Effect, Event, ListedRoom, Refusal, Reply, Stored, User, Who};
@@ -324,7 +325,7 @@ impl Hub {
                 let own = session.user.as_ref().ok_or(Refusal::NotIdentified)?;
                 *user == Reference::from(own.id) || *user == Reference::Uuid(own.uuid)
             }
-            (Claim::Connection(_), Asker::Program) => false,
+            (Claim::Connection(_), Asker::Program) | (_, Asker::Listener) => false,
         };
         if is_own { Ok(()) } else { Err(Refusal::NotYourId) }
     }

@@ -30,6 +30,8 @@ pub(super) struct Room {
     /// In the order of joining. A plain vector, because every message walks all of it while joining and leaving are
     /// rare; leaving shifts the rest, 4 bytes a member.
     pub(super) members: Vec<SlotKey>,
+    /// How many of them listen only: they are told what all are told, and counted and named among nobody.
+    listeners: usize,
     /// The two who talk to one another here, if it is for that.
     pub(super) direct: Option<Box<[Uuid; 2]>>,
     /// Of a private room: the present users who are known to take part, in no order.
@@ -137,7 +139,7 @@ impl Rooms {
 
     fn insert(&mut self, name: Rc<str>, durable: Option<Durable>) -> RoomKey {
         let opened = self.opened;
-        let room = Room { name, durable, opened, direct: None, members: Vec::new(), present: Vec::new() };
+        let room = Room { name, durable, opened, direct: None, members: Vec::new(), listeners: 0, present: Vec::new() };
         let key = RoomKey::new(self.rooms.insert(room));
         self.opened += 1;
         self.index(key);
@@ -164,6 +166,18 @@ impl Rooms {
 
     pub(super) fn add(&mut self, key: RoomKey, member: SlotKey) {
         self.rooms[key.index()].members.push(member);
+    }
+
+    /// That slot hears what the room is told.
+    pub(super) fn add_listener(&mut self, key: RoomKey, listener: SlotKey) {
+        self.add(key, listener);
+        self.rooms[key.index()].listeners += 1;
+    }
+
+    /// That slot listens no more. A room with listeners is kept without them.
+    pub(super) fn remove_listener(&mut self, key: RoomKey, listener: SlotKey) {
+        self.rooms[key.index()].listeners -= 1;
+        self.remove(key, listener);
     }
 
     /// Takes `member` out. Tells whether the room is still there.
@@ -224,7 +238,7 @@ impl Rooms {
             name: Rc::clone(&room.name),
             id: room.id(),
             owner: room.owner(),
-            members: room.members.len(),
+            members: room.members.len() - room.listeners,
         });
         listed.collect()
     }

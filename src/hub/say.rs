@@ -19,6 +19,7 @@ pub(super) struct Said {
     /// In the room of that name, which was joined by it.
     pub(super) by_name: Option<Rc<str>>,
     pub(super) message_type: Option<Rc<str>>,
+    pub(super) file: Option<Rc<str>>,
     /// The asker is told as the others in the room are.
     pub(super) hears_itself: bool,
 }
@@ -39,9 +40,10 @@ impl Hub {
             let author = match &from {
                 Who::Guest { uuid, .. } => Author::Guest { uuid: *uuid, name: from.name().into() },
                 Who::User { user, .. } => Author::User(user.id.into()),
+                Who::Outsider { .. } => return Err(Refusal::IsInNoRoom),
             };
             let (from, text, by_name) = (Some(from), text.into_shared(), Some(Rc::clone(&room.name)));
-            let said = Said { from, text, by_name, message_type: None, hears_itself: false };
+            let said = Said { from, text, by_name, message_type: None, file: None, hears_itself: false };
             return Ok(self.append(slot, Target::Room(id.into()), author, client_id, said));
         }
         let (room, text) = (Rc::clone(&room.name), text.into_shared());
@@ -70,7 +72,8 @@ impl Hub {
     ) -> Answer {
         let client_id = client_id.map(ClientMark::into_string);
         let (text, message_type) = ((*said.text).into(), said.message_type.as_deref().map(Into::into));
-        let draft = Draft { to, author, text, client_id, message_type, at: UNSET };
+        let file = said.file.as_deref().map(Into::into);
+        let draft = Draft { to, author, text, client_id, message_type, file, at: UNSET };
         self.submit(slot, Job::Append(draft), Purpose::Say(said))
     }
 
@@ -91,7 +94,7 @@ impl Hub {
         after: &mut Vec<Effect>,
     ) -> Reply {
         let Appended { message, room, author, direct, at, is_repeat } = appended;
-        let Said { from, text, by_name, message_type, hears_itself } = said;
+        let Said { from, text, by_name, message_type, file, hears_itself } = said;
         self.messages[1] += u64::from(!is_repeat);
         let author = author.map(|author| Who::User { user: self.known(author).0, connection: None });
         if let Some(direct) = direct.as_ref().filter(|_| !is_repeat) {
@@ -108,7 +111,7 @@ impl Hub {
         let (direct_to, to) = (direct.as_ref().map(|direct| direct.to.uuid), direct.map(|direct| direct.to.id));
         let aside = to.map(|to| self.attending_elsewhere(to, key, except)).unwrap_or_default();
         let delivered = if is_repeat { 0 } else { self.told_count(asker, key, &aside) };
-        let stored = Rc::new(Stored { message, room, at, message_type, file: None, direct_to, delivered });
+        let stored = Rc::new(Stored { message, room, at, message_type, file, direct_to, delivered });
         if let (Some(from), false) = (from.clone().or(author), is_repeat) {
             let (room, text, stored) = (Rc::clone(&name), Rc::clone(&text), Some(Rc::clone(&stored)));
             let event = Event::RoomMessage { room, from, text, stored };

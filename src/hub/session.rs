@@ -20,8 +20,10 @@ const MAX_OPEN: usize = 64;
 pub(super) enum Asker {
     /// A client, under the id that it is shown.
     Client(ConnectionId),
-    /// A program that holds the API key and acts for any user, for one request.
+    /// A program that acts for any user, or a visitor, for one request.
     Program,
+    /// A visitor who hears what a room is told, and asks nothing any more.
+    Listener,
 }
 
 /// One participant.

@@ -68,7 +68,7 @@ impl Hub {
 
     /// Takes the session out of a room that it is in, and tells those who stay.
     pub(super) fn leave_room(&mut self, slot: SlotKey, key: RoomKey, effects: &mut Vec<Effect>) {
-        let Some(who) = self.who(slot) else { return };
+        let Some(who) = self.who(slot) else { return self.stop_listening(slot, key) };
         let is_silent = self.is_attendee(slot) && !self.rooms.living(key).is_open();
         if let Some(id) = self.rooms.living(key).id() {
             self.stop_typing(slot, Place::Room(id), effects);
@@ -104,7 +104,7 @@ impl Hub {
     /// Makes the session that user, or nobody in particular. Where it is does not change.
     pub(super) fn be_user(&mut self, slot: SlotKey, user: Option<Rc<User>>) {
         let Some(session) = self.session_mut(slot) else { return };
-        debug_assert!(session.asker != Asker::Program || user.is_none(), "a program is nobody");
+        debug_assert!(matches!(session.asker, Asker::Client(_)) || user.is_none(), "only a client is somebody");
         let id = user.as_ref().map(|user| user.id);
         if let Some(former) = std::mem::replace(&mut session.user, user)
             && let Some(slots) = self.users.get_mut(&former.id)

@@ -6,6 +6,7 @@
 mod attend;
 mod changes;
 mod chats;
+mod missed;
 mod opening;
 mod people;
 mod rooms;
@@ -244,6 +245,7 @@ fn carry_out(db: &Connection, job: &Job) -> Result<Done, Halt> {
         Job::DeleteRoom { room, by } => rooms::delete(db, *room, *by).map(Done::RoomDeleted),
         Job::Append(draft) => said::append(db, draft).map(Done::Appended),
         Job::ReadMessages { room, reader, page } => said::read(db, *room, *reader, *page),
+        Job::ReadMissed { room, since, most } => missed::read(db, *room, *since, *most),
         Job::EditMessage { message, text, by, at } => changes::edit(db, *message, text, *by, *at),
         Job::DeleteMessage { message, by, at } => changes::delete(db, *message, *by, *at),
         Job::React { message, user, emoji, is_removed, reach, at } => {

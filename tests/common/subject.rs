@@ -116,7 +116,7 @@ impl Subject {
 
     pub fn draft_to(&mut self, to: Target, author: Author, text: &str, client_id: Option<&str>) -> Job {
         let (text, client_id, at) = (text.into(), client_id.map(Into::into), self.now());
-        Job::Append(Draft { to, author, text, client_id, message_type: None, at })
+        Job::Append(Draft { to, author, text, client_id, message_type: None, file: None, at })
     }
 
     pub fn say(&mut self, room: impl Into<Reference>, author: Author, text: &str) -> Appended {

@@ -411,7 +411,7 @@ fn broadcasts_are_written_to_the_letter() {
         ),
         (Event::RoomDeleted { id: room }, r#""room_deleted","payload":{"roomId":2}"#.into()),
         (
-            Event::MessageDeleted { message, room: both(room), direct_to: None },
+            Event::MessageDeleted { message, room: both(room), direct_to: None, was: None },
             r#""message_deleted","payload":{"messageId":3,"roomId":2}"#.into(),
         ),
         (

@@ -131,7 +131,7 @@ impl<'a> Outcome<'a> {
                 created_at: Time(stored.at),
                 delivered: stored.delivered,
             },
-            Reply::Edited { message, at } => Self::Edited { id: ShownMessageId(*message), edited_at: Time(*at) },
+            Reply::Edited { message, at, .. } => Self::Edited { id: ShownMessageId(*message), edited_at: Time(*at) },
             Reply::Confirmed { message, at, .. } => Self::Read { id: ShownMessageId(*message), read_at: Time(*at) },
             Reply::MessageDeleted { message } | Reply::Reacted { message } => {
                 Self::Message { id: ShownMessageId(*message) }

@@ -121,7 +121,7 @@ impl<'a> Outcome<'a> {
                 Self::Conversation { conversation_id: shown_room(*room) }
             }
             Reply::Said { from: Some(from), text, stored } => Self::Said(ShownMessage::new(stored, from, text)),
-            Reply::Edited { message, at } => Self::Edited { id: ShownMessageId(*message), edited_at: Time(*at) },
+            Reply::Edited { message, at, .. } => Self::Edited { id: ShownMessageId(*message), edited_at: Time(*at) },
             Reply::Confirmed { message, at, .. } => Self::Read { id: ShownMessageId(*message), read_at: Time(*at) },
             Reply::MessageDeleted { message } | Reply::Reacted { message } => {
                 Self::Message { id: ShownMessageId(*message) }
@@ -191,11 +191,11 @@ impl<'a> Told<'a> {
     /// The event's name and what comes with it.
     fn of(event: &'a Event) -> Option<(&'static str, Self)> {
         Some(match event {
-            Event::Edited { message, room, direct_to, text, at } => {
+            Event::Edited { message, room, direct_to, text, at, .. } => {
                 let (id, place) = (ShownMessageId(*message), Place::of(*room, *direct_to));
                 ("message_edited", Self::Edited { id, place, content: text, edited_at: Time(*at) })
             }
-            Event::MessageDeleted { message, room, direct_to } => {
+            Event::MessageDeleted { message, room, direct_to, .. } => {
                 let (id, place) = (ShownMessageId(*message), Place::of(*room, *direct_to));
                 ("message_deleted", Self::Deleted { id, place })
             }

@@ -171,10 +171,7 @@ pub(super) struct ShownId(pub(super) Uuid);
 impl ShownId {
     /// Whoever does something: a guest has a UUID too.
     pub(super) fn of(who: &Who) -> Self {
-        match who {
-            Who::Guest { uuid, .. } => Self(*uuid),
-            Who::User { user, .. } => Self(user.uuid),
-        }
+        Self(who.uuid())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::super::command::Blob;
+use super::super::job::Former;
 use super::{Stored, User, Who};
 use crate::id::{ConnectionId, MessageId, RoomId, RoomIds, UserId, Uuid};
 use crate::timestamp::Timestamp;
@@ -108,6 +109,8 @@ pub enum Event {
         room: RoomIds,
         /// To whom it was done, if that is the private room of two.
         direct_to: Option<Uuid>,
+        /// What it was, if that is known.
+        was: Option<Rc<Former>>,
     },
     /// A message says something else.
     Edited {
@@ -121,6 +124,8 @@ pub enum Event {
         text: Rc<str>,
         /// Since when.
         at: Timestamp,
+        /// What it was before, if that is known.
+        was: Option<Rc<Former>>,
     },
     /// A reaction was put to a message or taken back.
     Reacted {

@@ -41,12 +41,23 @@ pub enum Done {
         /// Whether there are more beyond the page, in the direction in which it was read.
         has_more: bool,
     },
+    /// A part of what was missed in a room.
+    Missed {
+        /// What it is.
+        missed: Missed,
+        /// How far one has heard who has heard this.
+        mark: Mark,
+        /// Whether there is more.
+        has_more: bool,
+    },
     /// A message is gone.
     MessageDeleted {
         /// Which.
         message: MessageId,
         /// Where it was.
         room: RoomIds,
+        /// What it was, if that is known.
+        was: Option<Former>,
         /// The change that this is.
         change: ChangeId,
     },
@@ -58,6 +69,8 @@ pub enum Done {
         room: RoomIds,
         /// When.
         at: Timestamp,
+        /// What it was before, if that is known.
+        was: Option<Former>,
         /// The change that this is.
         change: ChangeId,
     },
@@ -161,6 +174,8 @@ pub struct ChangeRecord {
     pub at: Timestamp,
     /// What has changed.
     pub what: Change,
+    /// The message, unless it is gone.
+    pub was: Option<Former>,
 }
 
 impl ChangeRecord {
@@ -168,6 +183,37 @@ impl ChangeRecord {
     pub fn text(&self) -> &str {
         if let Change::Edited(text) = &self.what { text } else { "" }
     }
+}
+
+/// A message before something became of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Former {
+    /// The UUID of whoever said it.
+    pub sender: Uuid,
+    /// When.
+    pub at: Timestamp,
+    /// What it said.
+    pub text: String,
+    /// What is attached.
+    pub file: Option<String>,
+}
+
+/// What another program has done in the store, of which this server tells whom it concerns.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outside {
+    /// The room where it was done.
+    pub room: RoomRecord,
+    /// What it was.
+    pub what: Deed,
+}
+
+/// What another program has done.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Deed {
+    /// It has said something.
+    Said(MessageRecord),
+    /// It has changed or deleted a message.
+    Changed(ChangeRecord, ChangeId),
 }
 
 /// What has changed.

@@ -168,7 +168,7 @@ fn message(id: i64, user: Option<i64>, username: &str) -> MessageRecord {
 fn what_was_missed_is_told_as_it_would_have_been() {
     let mut hub = hub_of(1);
     let (by, at, room) = (Some(user(4, "four")), Timestamp::from_microseconds(5), ids(3));
-    let changed = |user, what| ChangeRecord { message: MessageId(1), room, user, at, what };
+    let changed = |user, what| ChangeRecord { message: MessageId(1), room, user, at, what, was: None };
     let changes = vec![
         changed(by.clone(), Change::Edited("new".into())),
         changed(by.clone(), Change::Reacted { emoji: "+".into(), is_removed: true }),
@@ -207,10 +207,10 @@ fn what_was_missed_is_told_as_it_would_have_been() {
     assert_eq!(
         missed[4..],
         [
-            Event::Edited { message, room, direct_to: None, text: "new".into(), at },
+            Event::Edited { message, room, direct_to: None, text: "new".into(), at, was: None },
             Event::Reacted { message, room, direct_to: None, user: four, emoji: "+".into(), is_removed: true },
             Event::Confirmed { message, room, direct_to: None, user, user_uuid: four, at, read_by: 2 },
-            Event::MessageDeleted { message, room, direct_to: None },
+            Event::MessageDeleted { message, room, direct_to: None, was: None },
         ]
     );
 }

@@ -9,13 +9,13 @@ fn an_edit_is_told_to_the_room() {
     let message = MessageId(5);
     ask(&mut hub, 0, Command::EditMessage { message, text: text("new") });
     let (ticket, job) = job(&mut hub);
-    assert!(matches!(&job, Job::EditMessage { text, by: UserId(1), .. } if text == "new"), "{job:?}");
+    assert!(matches!(&job, Job::EditMessage { text, by: Some(UserId(1)), .. } if text == "new"), "{job:?}");
     let (room, at) = (ids(3), Timestamp::from_microseconds(7));
-    let effects = commit_to(&mut hub, ticket, Ok(Done::Edited { message, room, at, change: ChangeId(2) }));
-    assert_eq!(effects[0], reply(0, Reply::Edited { message, at }));
+    let effects = commit_to(&mut hub, ticket, Ok(Done::Edited { message, room, at, was: None, change: ChangeId(2) }));
+    assert_eq!(effects[0], reply(0, Reply::Edited { message, at, text: "new".into(), was: None }));
     assert_eq!(
         told(&effects[1], &hub),
-        (vec![0, 1], Event::Edited { message, room, direct_to: None, text: "new".into(), at })
+        (vec![0, 1], Event::Edited { message, room, direct_to: None, text: "new".into(), at, was: None })
     );
     assert_eq!(hub.mark(), mark(0, 2));
 }

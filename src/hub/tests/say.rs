@@ -132,7 +132,7 @@ fn the_mark_goes_with_what_was_told() {
     commit(&mut hub, direct(3, 2, false));
     assert_eq!(hub.mark(), mark(9, 0));
     ask(&mut hub, 0, Command::DeleteMessage { message: MessageId(4) });
-    commit(&mut hub, Ok(Done::MessageDeleted { message: MessageId(4), room: ids(3), change: ChangeId(6) }));
+    commit(&mut hub, Ok(Done::MessageDeleted { message: MessageId(4), room: ids(3), was: None, change: ChangeId(6) }));
     assert_eq!(hub.mark(), mark(9, 6));
     hub.open(slot(1), &mut Vec::new());
     let record = job::Attended { mark: mark(3, 8), ..participant(2, &[3]) };

@@ -43,6 +43,7 @@ impl Errand<'_> {
             Job::DeleteRoom { room, by } => self.delete_room(*room, *by),
             Job::Append(draft) => self.append(draft),
             Job::ReadMessages { room, page, .. } => self.read_messages(*room, *page),
+            Job::ReadMissed { room, since, most } => self.read_missed(*room, *since, *most),
             Job::DeleteMessage { message, by, .. } => self.delete_message(*message, *by),
             Job::Confirm { message, user, reach, counts_own, at } => {
                 self.confirm(*message, *user, in_rooms(reach), *counts_own, *at)

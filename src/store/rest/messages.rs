@@ -8,9 +8,9 @@ use super::calls::Endpoint;
 use super::client::Answer;
 use super::errand::{Errand, lacks, not_understood};
 use super::memory::Whereabouts;
-use crate::hub::job::{Appended, Author, Done, Draft, Fault, MessageRecord, Outcome, Reader};
-use crate::hub::{Page, Place};
-use crate::id::{MessageId, Reference, RoomId, Target, UserId};
+use crate::hub::job::{Appended, Author, Done, Draft, Fault, MessageRecord, Missed, Outcome, Reader};
+use crate::hub::{Moment, Page, Place};
+use crate::id::{Mark, MessageId, Reference, RoomId, Target, UserId};
 use crate::store::{DELETED_USER, PAGE_BYTES};
 use crate::timestamp::Timestamp;
 
@@ -69,7 +69,7 @@ impl Errand<'_> {
         }
         self.send(Endpoint::DeleteMessage, &json!({ "MessageID": message.0 }), |_| Fault::NoSuchMessage)?;
         self.memory().forget_message(message);
-        Ok(Done::MessageDeleted { message, room: self.room_ids(room), change: self.next_change() })
+        Ok(Done::MessageDeleted { message, room: self.room_ids(room), was: None, change: self.next_change() })
     }
 
     pub(super) fn confirm(
@@ -164,6 +164,10 @@ impl Errand<'_> {
         let before = match place {
             Place::Newest => None,
             Place::Before(before) => Some(before),
+            Place::Earlier(Moment::END) => None,
+            // Pages of the API go by ids.
+            Place::Earlier(Moment { message: MessageId(message @ 1..), .. }) => Some(MessageId(message)),
+            Place::Earlier(Moment { at, .. }) => return self.page_earlier(room, at, limit),
             Place::After(after) => return self.page_after(room, after, limit),
         };
         // One more, to see whether there is one.
@@ -179,6 +183,26 @@ impl Errand<'_> {
             has_more = !self.fetch(room, Some(first.id), Some(1))?.is_empty();
         }
         Ok((messages, has_more))
+    }
+
+    /// The API knows no times, so for this everything is fetched.
+    fn page_earlier(&self, room: RoomId, at: Timestamp, limit: usize) -> Result<(Vec<MessageRecord>, bool), Fault> {
+        let mut messages = self.fetch(room, None, None)?;
+        messages.retain(|message| message.at < at);
+        let fitting = fitting(messages.iter().rev(), limit).min(messages.len());
+        let has_more = messages.len() > fitting;
+        messages.drain(..messages.len() - fitting);
+        Ok((messages, has_more))
+    }
+
+    /// Of changes the API tells nothing.
+    pub(super) fn read_missed(&self, room: RoomId, since: Mark, most: usize) -> Outcome {
+        let ids = self.room_ids(room);
+        let (messages, has_more) = self.page_after(room, since.message, most)?;
+        let message = messages.last().map_or(since.message, |message| message.id);
+        let messages = messages.into_iter().map(|message| (ids, message)).collect();
+        let missed = Missed { messages, changes: Vec::new() };
+        Ok(Done::Missed { missed, mark: Mark { message, ..since }, has_more })
     }
 
     /// The API pages backwards only, so for this everything is fetched. What is beyond the page is kept for a moment,

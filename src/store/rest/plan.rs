@@ -98,6 +98,7 @@ impl Subjects {
             Job::FindRoom { room, .. } | Job::DeleteRoom { room, .. } | Job::ReadMessages { room, .. } => {
                 self.room(*room);
             }
+            Job::ReadMissed { room, .. } => self.room((*room).into()),
             Job::Append(draft) => {
                 match draft.to {
                     Target::Room(room) => self.room(room),
@@ -145,7 +146,7 @@ mod tests {
     fn say(room: i64, user: i64) -> Job {
         let (to, author) = (Target::Room(Reference::Number(room)), Author::User(Reference::Number(user)));
         let (text, at) = ("x".into(), Timestamp::default());
-        Job::Append(Draft { to, author, text, client_id: None, message_type: None, at })
+        Job::Append(Draft { to, author, text, client_id: None, message_type: None, file: None, at })
     }
 
     fn find(user: Reference) -> Job {

@@ -125,6 +125,7 @@ fn say(room: i64, user: i64, text: &str) -> Draft {
         text: text.into(),
         client_id: None,
         message_type: None,
+        file: None,
         at: Timestamp::from_microseconds(5),
     }
 }

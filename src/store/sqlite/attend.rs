@@ -51,7 +51,7 @@ pub(super) fn attend(
 }
 
 /// The highest ids that were ever given, whether or not what had them is still there.
-fn mark(db: &Connection) -> rusqlite::Result<Mark> {
+pub(super) fn mark(db: &Connection) -> rusqlite::Result<Mark> {
     let last = |table: &str| {
         let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
         rows::first(db, sql, [table], |row| row.get(0)).map(Option::unwrap_or_default)
@@ -92,7 +92,10 @@ fn find_missed(
         let left = most.saturating_sub(messages.len() + changed.len());
         let Some(said) = said::all_after(db, room.id, user, since.message, left)? else { return Ok(None) };
         let left = left.saturating_sub(said.len());
-        let Some(news) = changes::all_after(db, room.ids(), since.change, left)? else { return Ok(None) };
+        let (news, has_more) = changes::part_after(db, room.ids(), since.change, left)?;
+        if has_more {
+            return Ok(None);
+        }
         bytes += said.iter().map(|message| message.text.len()).sum::<usize>();
         bytes += news.iter().map(|(_, change)| change.text().len()).sum::<usize>();
         if bytes > MOST_MISSED_BYTES {

@@ -1,11 +1,11 @@
 //! The jobs about what becomes of messages after they were said: they are changed, deleted, reacted to and read. Each
 //! such change is noted in a journal, from which those hear of it who were away.
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::super::DELETED_USER;
 use super::{Halt, people, rooms, rows};
-use crate::hub::job::{Change, ChangeRecord, Done, Fault, Reach, Reader};
+use crate::hub::job::{Change, ChangeRecord, Done, Fault, Former, Reach, Reader};
 use crate::id::{ChangeId, MessageId, Reference, RoomId, RoomIds, UserId};
 use crate::timestamp::Timestamp;
 
@@ -16,15 +16,18 @@ struct Found {
     owner: Option<UserId>,
     /// If it was a registered user.
     author: Option<UserId>,
+    was: Former,
 }
 
 fn find(db: &Connection, message: MessageId) -> Result<Found, Halt> {
-    let sql = "SELECT c.id, c.uuid, c.is_private, c.owner_id, u.id FROM messages m JOIN chats c ON c.id = m.chat_id \
+    let sql = "SELECT c.id, c.uuid, c.is_private, c.owner_id, u.id, \
+               m.sender_id, m.created_date, m.content, m.file FROM messages m JOIN chats c ON c.id = m.chat_id \
                LEFT JOIN users u ON u.uuid = m.sender_id WHERE m.id = ?1";
     let found = rows::first(db, sql, [message.0], |row| {
         let (owner, author): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
         let room = RoomIds { id: RoomId(row.get(0)?), uuid: rows::uuid(row, 1)? };
-        Ok(Found { room, is_private: row.get(2)?, owner: owner.map(UserId), author: author.map(UserId) })
+        let (owner, author, was) = (owner.map(UserId), author.map(UserId), former(row, 5)?);
+        Ok(Found { room, is_private: row.get(2)?, owner, author, was })
     })?;
     found.ok_or(Fault::NoSuchMessage.into())
 }
@@ -38,6 +41,16 @@ fn find_in(db: &Connection, message: MessageId, reach: &Reach, user: Option<User
         Reach::RoomsAndOwn(rooms) => rooms.contains(&room) || (found.is_private && rooms::takes_part(db, room, user)?),
     };
     if is_visible { Ok(found) } else { Err(Fault::NoSuchMessage.into()) }
+}
+
+/// The message in the four columns from that one on.
+fn former(row: &Row<'_>, column: usize) -> rusqlite::Result<Former> {
+    Ok(Former {
+        sender: rows::uuid(row, column)?,
+        at: rows::time(row, column + 1)?,
+        text: rows::text(row, column + 2)?,
+        file: rows::optional(row, column + 3, rows::text)?,
+    })
 }
 
 /// Writes into the journal.
@@ -57,26 +70,35 @@ fn note(
     Ok(ChangeId(db.last_insert_rowid()))
 }
 
-pub(super) fn edit(db: &Connection, message: MessageId, text: &str, by: UserId, at: Timestamp) -> Result<Done, Halt> {
+pub(super) fn edit(
+    db: &Connection,
+    message: MessageId,
+    text: &str,
+    by: Option<UserId>,
+    at: Timestamp,
+) -> Result<Done, Halt> {
     // Who may not write there any more can't change there what they wrote.
-    let Found { room, author, .. } = find_in(db, message, &Reach::Visible, Some(by))?;
-    if author != Some(by) {
+    let Found { room, author, was, .. } = match by {
+        Some(_) => find_in(db, message, &Reach::Visible, by)?,
+        None => find(db, message)?,
+    };
+    if by.is_some() && author != by {
         return Err(Fault::NoSuchMessage.into());
     }
     let sql = "UPDATE messages SET content = ?2, edited_at = ?3 WHERE id = ?1";
     rows::change(db, sql, params![message.0, text, at.to_string()])?;
-    let change = note(db, message, room, Some(by), "edited", None, at)?;
-    Ok(Done::Edited { message, room, at, change })
+    let change = note(db, message, room, by, "edited", None, at)?;
+    Ok(Done::Edited { message, room, at, was: Some(was), change })
 }
 
 pub(super) fn delete(db: &Connection, message: MessageId, by: Option<UserId>, at: Timestamp) -> Result<Done, Halt> {
-    let Found { room, author, owner, .. } = find(db, message)?;
+    let Found { room, author, owner, was, .. } = find(db, message)?;
     if by.is_some_and(|_| author != by && owner != by) {
         return Err(Fault::NoSuchMessage.into());
     }
     rows::change(db, "DELETE FROM messages WHERE id = ?1", [message.0])?;
     let change = note(db, message, room, by, "deleted", None, at)?;
-    Ok(Done::MessageDeleted { message, room, change })
+    Ok(Done::MessageDeleted { message, room, was: Some(was), change })
 }
 
 pub(super) fn react(
@@ -161,31 +183,35 @@ pub(super) fn reaches_back_to(db: &Connection, since: ChangeId, last: ChangeId) 
     Ok(since == last || first.is_some_and(|first| first <= since.0.saturating_add(1)))
 }
 
-/// What has become of a room's messages after that change, oldest first; nothing if that is more than so much. Of messages
-/// that are gone it is only told that they are.
-pub(super) fn all_after(
+/// What has become of a room's messages after that change, oldest first, at most so much, and whether there is more. Of
+/// messages that are gone it is only told that they are.
+pub(super) fn part_after(
     db: &Connection,
     room: RoomIds,
     after: ChangeId,
     most: usize,
-) -> rusqlite::Result<Option<Vec<(ChangeId, ChangeRecord)>>> {
-    let sql = "SELECT u.id, u.uuid, u.username, x.id, x.message_id, x.changed_at, x.kind, x.emoji, m.content, \
+) -> rusqlite::Result<(Vec<(ChangeId, ChangeRecord)>, bool)> {
+    let sql = "SELECT u.id, u.uuid, u.username, x.id, x.message_id, x.changed_at, x.kind, x.emoji, \
                CASE x.kind WHEN 'confirmed' \
-               THEN (SELECT count(*) FROM message_reads r WHERE r.message_id = x.message_id) ELSE 0 END \
+               THEN (SELECT count(*) FROM message_reads r WHERE r.message_id = x.message_id) ELSE 0 END, \
+               m.id, m.sender_id, m.created_date, m.content, m.file \
                FROM message_changes x LEFT JOIN users u ON u.id = x.user_id LEFT JOIN messages m ON m.id = x.message_id \
                WHERE x.chat_id = ?1 AND x.id > ?2 AND (x.kind = 'deleted' OR m.id IS NOT NULL) ORDER BY x.id LIMIT ?3";
     let mut statement = db.prepare_cached(sql)?;
     let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
     let found = statement.query_map([room.id.0, after.0, limit], |row| {
         let what = match rows::text(row, 6)?.as_str() {
-            "edited" => Change::Edited(rows::text(row, 8)?),
+            "edited" => Change::Edited(rows::text(row, 12)?),
             "deleted" => Change::Deleted,
-            "confirmed" => Change::Confirmed { read_by: rows::count(row, 9)? },
+            "confirmed" => Change::Confirmed { read_by: rows::count(row, 8)? },
             kind => Change::Reacted { emoji: rows::text(row, 7)?, is_removed: kind == "unreacted" },
         };
         let (user, at) = (rows::optional(row, 0, |row, _| rows::user(row))?, rows::time(row, 5)?);
-        Ok((ChangeId(row.get(3)?), ChangeRecord { message: MessageId(row.get(4)?), room, user, at, what }))
+        let was = rows::optional(row, 9, |row, column| former(row, column + 1))?;
+        Ok((ChangeId(row.get(3)?), ChangeRecord { message: MessageId(row.get(4)?), room, user, at, what, was }))
     })?;
-    let changes = found.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok((changes.len() <= most).then_some(changes))
+    let mut changes = found.collect::<rusqlite::Result<Vec<_>>>()?;
+    let has_more = changes.len() > most;
+    changes.truncate(most);
+    Ok((changes, has_more))
 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use super::super::{DELETED_USER, PAGE_BYTES};
 use super::{Halt, chats, people, rooms, rows};
 use crate::hub::job::{Appended, Author, Direct, Done, Draft, Fault, MessageRecord, RoomRecord, UserRecord};
-use crate::hub::{Page, Place};
+use crate::hub::{Moment, Page, Place};
 use crate::id::{MessageId, Reference, RoomId, RoomIds, Target, UserId, Uuid};
 
 /// What a message is if nobody says otherwise.
@@ -33,9 +33,9 @@ pub(super) fn append(db: &Connection, draft: &Draft) -> Result<Appended, Halt> {
     }
     let (room, direct) = find_place(db, draft, author.as_ref())?;
     let (at, kind) = (draft.at.to_string(), draft.message_type.as_deref().unwrap_or(PLAIN));
-    let sql = "INSERT INTO messages (content, created_date, sender_id, chat_id, sender_name, message_type) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    rows::change(db, sql, params![draft.text, at, sender, room.id.0, guest, kind])?;
+    let sql = "INSERT INTO messages (content, created_date, sender_id, chat_id, sender_name, message_type, file) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    rows::change(db, sql, params![draft.text, at, sender, room.id.0, guest, kind, draft.file])?;
     let message = MessageId(db.last_insert_rowid());
     // Another program's clock may be ahead.
     rows::change(db, "UPDATE chats SET updated_at = ?2 WHERE id = ?1 AND updated_at < ?2", params![room.id.0, at])?;
@@ -144,6 +144,7 @@ macro_rules! messages {
 const BACKWARDS_UP_TO: &str = messages!("m.id <= ?4 ORDER BY m.id DESC");
 const BACKWARDS_BEFORE: &str = messages!("m.id < ?4 ORDER BY m.id DESC");
 const FORWARDS_AFTER: &str = messages!("m.id > ?4 ORDER BY m.id");
+const BACKWARDS_EARLIER: &str = messages!("(m.created_date, m.id) < (?5, ?4) ORDER BY m.created_date DESC, m.id DESC");
 
 fn message(db: &Connection, row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
     let (id, user): (i64, Option<i64>) = (row.get(0)?, row.get(1)?);
@@ -171,18 +172,31 @@ fn reactions(db: &Connection, message: i64) -> rusqlite::Result<Vec<(String, u64
     statement.query_map([message, MOST_REACTIONS], |row| Ok((rows::text(row, 0)?, rows::count(row, 1)?)))?.collect()
 }
 
-/// The messages of a room from one on, in the order of the statement, as long as they fit behind so many others; and
+/// Where a statement begins.
+#[derive(Clone, Copy)]
+enum From {
+    Id(MessageId),
+    Moment(Moment),
+}
+
+/// The messages of a room from there on, in the order of the statement, as long as they fit behind so many others; and
 /// whether there are more.
 fn collect(
     db: &Connection,
     sql: &str,
     room: RoomId,
     reader: Option<UserId>,
-    from: MessageId,
+    from: From,
     mut fits: impl FnMut(usize, &MessageRecord) -> bool,
 ) -> rusqlite::Result<(Vec<MessageRecord>, bool)> {
     let mut statement = db.prepare_cached(sql)?;
-    let mut found = statement.query(params![room.0, reader.map(|user| user.0), DELETED_USER, from.0])?;
+    let reader = reader.map(|user| user.0);
+    let mut found = match from {
+        From::Id(id) => statement.query(params![room.0, reader, DELETED_USER, id.0])?,
+        From::Moment(Moment { at, message }) => {
+            statement.query(params![room.0, reader, DELETED_USER, message.0, at.to_string()])?
+        }
+    };
     let mut messages = Vec::new();
     // The index has the order, so what is not asked for is not looked at either.
     while let Some(row) = found.next()? {
@@ -198,24 +212,40 @@ fn collect(
 pub(super) fn read(db: &Connection, room: Reference, reader: Option<UserId>, page: Page) -> Result<Done, Halt> {
     let room = rooms::find_for(db, room, reader)?.ids();
     let (sql, from, is_backwards) = match page.place {
-        Place::Newest => (BACKWARDS_UP_TO, MessageId(i64::MAX), true),
-        Place::Before(message) => (BACKWARDS_BEFORE, message, true),
-        Place::After(message) => (FORWARDS_AFTER, message, false),
+        Place::Newest => (BACKWARDS_UP_TO, From::Id(MessageId(i64::MAX)), true),
+        Place::Before(message) => (BACKWARDS_BEFORE, From::Id(message), true),
+        Place::After(message) => (FORWARDS_AFTER, From::Id(message), false),
+        Place::Earlier(moment) => (BACKWARDS_EARLIER, From::Moment(moment), true),
     };
-    let mut bytes = 0;
-    let (mut messages, has_more) = collect(db, sql, room.id, reader, from, |count, message| {
-        bytes += message.text.len();
-        count == 0 || (count < page.limit && bytes <= PAGE_BYTES)
-    })?;
+    let (mut messages, has_more) = collect(db, sql, room.id, reader, from, page_of(page.limit))?;
     if is_backwards {
         messages.reverse();
     }
     Ok(Done::Messages { room, messages, has_more })
 }
 
+/// As many as a page may have.
+fn page_of(limit: usize) -> impl FnMut(usize, &MessageRecord) -> bool {
+    let mut bytes = 0;
+    move |count, message| {
+        bytes += message.text.len();
+        count == 0 || (count < limit && bytes <= PAGE_BYTES)
+    }
+}
+
+/// What was said in a room after a message, oldest first, as much as a page of so many may have; and whether there is more.
+pub(super) fn part_after(
+    db: &Connection,
+    room: RoomId,
+    after: MessageId,
+    limit: usize,
+) -> rusqlite::Result<(Vec<MessageRecord>, bool)> {
+    collect(db, FORWARDS_AFTER, room, None, From::Id(after), page_of(limit))
+}
+
 /// What was said in a room last.
 pub(super) fn last(db: &Connection, room: RoomId, reader: UserId) -> rusqlite::Result<Option<MessageRecord>> {
-    let newest = MessageId(i64::MAX);
+    let newest = From::Id(MessageId(i64::MAX));
     let (messages, _) = collect(db, BACKWARDS_UP_TO, room, Some(reader), newest, |count, _| count == 0)?;
     Ok(messages.into_iter().next())
 }
@@ -228,6 +258,7 @@ pub(super) fn all_after(
     after: MessageId,
     most: usize,
 ) -> rusqlite::Result<Option<Vec<MessageRecord>>> {
-    let (messages, has_more) = collect(db, FORWARDS_AFTER, room, Some(reader), after, |count, _| count < most)?;
+    let (messages, has_more) =
+        collect(db, FORWARDS_AFTER, room, Some(reader), From::Id(after), |count, _| count < most)?;
     Ok((!has_more).then_some(messages))
 }

@@ -200,11 +200,11 @@ fn every_event_is_told() {
             r#"42["message:new",{"id":"3","chat_id":"<2>","content":"Hello!","message_type":"image","file":"a.png","sender":{"id":"<1>","username":"Ann"},"created_at":"<at>"}]"#,
         ),
         (
-            Event::Edited { message, room, direct_to: None, text: "Bye".into(), at },
+            Event::Edited { message, room, direct_to: None, text: "Bye".into(), at, was: None },
             r#"42["message:edited",{"id":"3","chat_id":"<2>","content":"Bye","edited_at":"<at>"}]"#,
         ),
         (
-            Event::MessageDeleted { message, room, direct_to: None },
+            Event::MessageDeleted { message, room, direct_to: None, was: None },
             r#"42["message:deleted",{"id":"3","chat_id":"<2>"}]"#,
         ),
         (
@@ -283,7 +283,7 @@ fn every_request_is_acknowledged() {
             Reply::Said { from: Some(ann()), text: "Hello!".into(), stored: stored().into() },
             r#"{"ok":true,"id":"3","chat_id":"<2>","created_at":"<at>","delivered":4}"#,
         ),
-        (Reply::Edited { message, at }, r#"{"ok":true,"id":"3","edited_at":"<at>"}"#),
+        (Reply::Edited { message, at, text: "new".into(), was: None }, r#"{"ok":true,"id":"3","edited_at":"<at>"}"#),
         (Reply::MessageDeleted { message }, r#"{"ok":true,"id":"3"}"#),
         (Reply::Reacted { message }, r#"{"ok":true,"id":"3"}"#),
         (Reply::Confirmed { message, user: UserId(1), at }, r#"{"ok":true,"id":"3","read_at":"<at>"}"#),

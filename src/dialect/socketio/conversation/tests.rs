@@ -135,11 +135,11 @@ fn every_event_is_told() {
         (said(ann(), stored()), format!(r#"42["conversation_message",{IN_ROOM}]"#)),
         (said(guest(), direct()), format!(r#"42["private_message",{DIRECT}]"#)),
         (
-            Event::Edited { message, room, direct_to: None, text: "Bye".into(), at },
+            Event::Edited { message, room, direct_to: None, text: "Bye".into(), at, was: None },
             r#"42["message_edited",{"id":"3","conversation_id":"<2>","content":"Bye","edited_at":"<at>"}]"#.into(),
         ),
         (
-            Event::MessageDeleted { message, room, direct_to: None },
+            Event::MessageDeleted { message, room, direct_to: None, was: None },
             r#"42["message_deleted",{"id":"3","conversation_id":"<2>"}]"#.into(),
         ),
         (
@@ -190,7 +190,7 @@ fn every_request_is_acknowledged() {
     let cases = [
         (Reply::Entered { room }, r#"{"ok":true,"conversation_id":"<2>"}"#),
         (Reply::Exited { room }, r#"{"ok":true,"conversation_id":"<2>"}"#),
-        (Reply::Edited { message, at }, r#"{"ok":true,"id":"3","edited_at":"<at>"}"#),
+        (Reply::Edited { message, at, text: "new".into(), was: None }, r#"{"ok":true,"id":"3","edited_at":"<at>"}"#),
         (Reply::MessageDeleted { message }, r#"{"ok":true,"id":"3"}"#),
         (Reply::Reacted { message }, r#"{"ok":true,"id":"3"}"#),
         (Reply::Confirmed { message, user: UserId(1), at }, r#"{"ok":true,"id":"3","read_at":"<at>"}"#),

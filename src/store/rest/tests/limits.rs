@@ -24,7 +24,7 @@ fn owners_and_authors_are_checked_here() {
     // Nobody has read the message here yet: it is looked for, and belongs to the first user.
     let delete = |by| Job::DeleteMessage { message: MessageId(4), by, at: Timestamp::default() };
     assert_eq!(one(&mut store, delete(Some(UserId(2)))), Err(Fault::NoSuchMessage));
-    let Ok(Done::MessageDeleted { message, room, change }) = one(&mut store, delete(Some(UserId(1)))) else {
+    let Ok(Done::MessageDeleted { message, room, change, .. }) = one(&mut store, delete(Some(UserId(1)))) else {
         panic!("not deleted")
     };
     assert_eq!((message, room.id, change), (MessageId(4), RoomId(1), ChangeId(1)));
@@ -80,7 +80,7 @@ fn what_the_api_can_not_do_is_refused_and_not_sent() {
     let to_a_user = Draft { to: Target::User(owner), ..say(1, 1, "x") };
     let picture = Draft { message_type: Some("image".into()), ..say(1, 1, "x") };
     let (message, at) = (MessageId(1), Timestamp::default());
-    let edit = Job::EditMessage { message, text: "x".into(), by: UserId(1), at };
+    let edit = Job::EditMessage { message, text: "x".into(), by: Some(UserId(1)), at };
     let (user, emoji, reach) = (UserId(1), "x".into(), Reach::Visible);
     let react = Job::React { message, user, emoji, is_removed: false, reach, at };
     let drafts = [with_mark, by_guest, to_a_user, picture].map(Job::Append);

@@ -1,0 +1,25 @@
+//! The job of telling a room to somebody who has heard it up to a point, part by part: first what was said, then what
+//! became of it.
+
+use rusqlite::Connection;
+
+use super::{Halt, attend, changes, rooms, said};
+use crate::hub::job::{Done, Missed};
+use crate::id::{ChangeId, Mark, RoomId};
+
+pub(super) fn read(db: &Connection, room: RoomId, since: Mark, most: usize) -> Result<Done, Halt> {
+    let room = rooms::find_for(db, room.into(), None)?.ids();
+    let last = attend::mark(db)?;
+    let (messages, has_more) = said::part_after(db, room.id, since.message, most)?;
+    let message = if has_more { messages.last().map(|message| message.id) } else { Some(last.message) };
+    let message = message.unwrap_or(last.message);
+    let mut missed =
+        Missed { messages: messages.into_iter().map(|message| (room, message)).collect(), changes: vec![] };
+    if has_more {
+        return Ok(Done::Missed { missed, mark: Mark { message, change: since.change }, has_more });
+    }
+    let (changed, has_more) = changes::part_after(db, room, since.change, most)?;
+    let change = if has_more { changed.last().map(|(change, _)| *change) } else { Some(last.change) };
+    missed.changes = changed.into_iter().map(|(_, change)| change).collect();
+    Ok(Done::Missed { missed, mark: Mark { message, change: change.unwrap_or(ChangeId(0)) }, has_more })
+}

@@ -76,7 +76,7 @@ impl RoomId {
 }
 
 /// A message of a durable room, in the store. Within a room later messages have greater ids.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct MessageId(pub i64);
 
 macro_rules! displayed_as_number {
@@ -106,12 +106,27 @@ pub struct RoomIds {
 pub struct ChangeId(pub i64);
 
 /// How far somebody has heard of what is stored: all messages and all changes up to these.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Mark {
     /// The last message.
     pub message: MessageId,
     /// The last change.
     pub change: ChangeId,
+}
+
+impl Mark {
+    /// Reads the form that [`fmt::Display`] writes, and no other.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (message, change) = text.split_once('.')?;
+        let read = |text: &str| canonical(text).filter(|number: &i64| *number >= 0);
+        Some(Self { message: MessageId(read(message)?), change: ChangeId(read(change)?) })
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.message, self.change)
+    }
 }
 
 /// How a client names a user or a room. It may name nobody.
@@ -162,6 +177,15 @@ mod tests {
         assert_eq!(ConnectionId::parse("120"), Some(ConnectionId(120)));
         for other in ["", "01", "00", "+1", "-1", " 1", "1 ", "1.0", "1a", "٣", "18446744073709551616"] {
             assert_eq!(ConnectionId::parse(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn marks_have_one_form() {
+        let mark = Mark { message: MessageId(12), change: ChangeId(3) };
+        assert_eq!(Mark::parse(&mark.to_string()), Some(mark));
+        for bad in ["", "1", "1.", ".1", "1.-2", "+1.2", "01.2", "1.2.3", "99999999999999999999.0"] {
+            assert_eq!(Mark::parse(bad), None, "{bad}");
         }
     }
 

@@ -5,13 +5,12 @@
 
 use std::borrow::Cow;
 
-use http::header::{ALLOW, HeaderValue};
 use http::{Method, StatusCode};
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::fields::{Fields, as_references, pick};
-use super::frame::Time;
+use super::frame::{Time, json};
+use super::request::{self, BODY};
 use super::{Answered, Api, Limits, refusal};
 use crate::hub::job::{MessageRecord, Reader};
 use crate::hub::{Claim, Command, ListedRoom, Page, Place, Refusal, Reply, Request, Tag, User};
@@ -35,15 +34,20 @@ const LATER_PART: &str = "later part";
 pub(super) struct Database;
 
 impl Api for Database {
-    fn paths(&self) -> &'static [&'static str] {
-        &["/user", "/rooms", "/messages", "/readconfirmation"]
+    fn serves(&self, path: &str) -> bool {
+        rows(path).next().is_some()
+    }
+
+    fn methods(&self, path: &str) -> String {
+        let methods = rows(path).map(|(method, ..)| if method == Method::GET { "GET, HEAD" } else { method.as_str() });
+        methods.collect::<Vec<_>>().join(", ")
     }
 
     fn decode(&self, request: &http::Request<()>, body: &[u8], limits: &Limits) -> Result<Request, Answer> {
-        let asked = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
-        let found = rows(request.uri().path()).find(|(method, ..)| method == asked);
-        let Some((method, _, read)) = found else { return Err(not_allowed(request)) };
-        let input = if *method == Method::GET { query(request) } else { body_fields(body) };
+        let (asked, path) = (request::method(request), request.uri().path());
+        let found = rows(path).find(|(method, ..)| method == asked);
+        let Some((method, _, read)) = found else { return Err(request::not_allowed(self, path)) };
+        let input = if *method == Method::GET { Input::of_query(request) } else { Input::of_body(body) };
         let bad = |sentence: String| self.refuse(StatusCode::BAD_REQUEST, &sentence);
         input.and_then(|input| read(&input, limits)).map_err(bad)
     }
@@ -116,6 +120,17 @@ struct Input<'a> {
     text: &'a str,
 }
 
+impl<'a> Input<'a> {
+    fn of_query(request: &'a http::Request<()>) -> Result<Self, String> {
+        Ok(Self { fields: request::query(request)?, text: "" })
+    }
+
+    fn of_body(body: &'a [u8]) -> Result<Self, String> {
+        let text = request::body_text(body)?;
+        Ok(Self { fields: Fields::read(text, BODY)?, text })
+    }
+}
+
 /// An error is the sentence for the sender.
 type ReadInput = fn(&Input<'_>, &Limits) -> Result<Request, String>;
 
@@ -169,48 +184,6 @@ fn request_part(room: Reference, after: MessageId, word: &'static str) -> Reques
     Request { claimed_sender: None, command: Command::ReadMessages { room, page }, tag: Some(tagged(word)) }
 }
 
-/// What a body is called in errors.
-const BODY: &str = "the body";
-
-fn body_fields(body: &[u8]) -> Result<Input<'_>, String> {
-    let text = str::from_utf8(body).map_err(|_| "the body must be UTF-8")?;
-    Ok(Input { fields: Fields::read(text, BODY)?, text })
-}
-
-fn query(request: &http::Request<()>) -> Result<Input<'_>, String> {
-    let query = request.uri().query().unwrap_or_default();
-    let pairs: Option<Vec<_>> = query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect();
-    let pairs = pairs.ok_or("the query string must be UTF-8")?;
-    Ok(Input { fields: Fields::of_texts(pairs.into_iter()), text: "" })
-}
-
-fn pair(text: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
-    let (key, value) = text.split_once('=').unwrap_or((text, ""));
-    Some((unquoted(key)?, unquoted(value)?))
-}
-
-/// Nothing for what is not UTF-8.
-fn unquoted(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('+') {
-        return percent_decode_str(text).decode_utf8().ok();
-    }
-    // As forms write a blank.
-    let text = text.replace('+', " ");
-    percent_decode_str(&text).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
-}
-
-fn not_allowed(request: &http::Request<()>) -> Answer {
-    let methods = rows(request.uri().path())
-        .map(|(method, ..)| if method == Method::GET { "GET, HEAD" } else { method.as_str() });
-    let methods = methods.collect::<Vec<_>>().join(", ");
-    let answer = Database.refuse(StatusCode::METHOD_NOT_ALLOWED, &format!("only {methods} are taken here"));
-    // Names of methods are always a header's value.
-    match HeaderValue::try_from(methods) {
-        Ok(methods) => answer.with(ALLOW, methods),
-        Err(_) => answer,
-    }
-}
-
 fn status(refused: &Refusal) -> StatusCode {
     match refused {
         Refusal::Malformed(_) | Refusal::UnknownRequest(_) | Refusal::NotIdentified => StatusCode::BAD_REQUEST,
@@ -250,11 +223,6 @@ fn part(room: RoomId, messages: &[MessageRecord], has_more: bool, is_first: bool
     }
     let next = last.map(|last| request_part(room.into(), last.id, LATER_PART));
     Answered::Part { part: Answer::json(StatusCode::OK, body), next }
-}
-
-fn json(told: &Told<'_>) -> String {
-    #[expect(clippy::expect_used, reason = "strings, lists and numbers into a string: nothing in it can fail")]
-    serde_json::to_string(told).expect("plain values")
 }
 
 /// What an answer tells. Here and below, the order of the fields is the order on the wire.

@@ -10,7 +10,9 @@ mod event;
 mod fields;
 mod frame;
 pub mod refusal;
+mod request;
 pub mod socketio;
+mod stream;
 
 use http::StatusCode;
 
@@ -51,6 +53,9 @@ impl DialectKey {
 pub struct Encoding(u8);
 
 impl Encoding {
+    /// That of event streams.
+    const STREAM: Self = Self(u8::MAX);
+
     /// That of a dialect.
     pub fn of(dialect: DialectKey) -> Self {
         Self(dialect.0)
@@ -75,6 +80,8 @@ impl Encoder {
     pub fn reply(&self, encoding: Encoding, reply: &Reply, tag: Option<&Tag>, mark: Mark, wire: &mut Vec<u8>) {
         match DIALECTS.get(usize::from(encoding.0)) {
             Some(dialect) => dialect.reply(reply, tag, wire),
+            // Who listens has asked before, and been answered.
+            None if encoding == Encoding::STREAM => {}
             None => {
                 let (face, mut out) = self.emitter(encoding, mark, wire);
                 self.namespaces.reply(face, reply, tag, &mut out);
@@ -86,6 +93,7 @@ impl Encoder {
     pub fn event(&self, encoding: Encoding, event: &Event, mark: Mark, wire: &mut Vec<u8>) {
         match DIALECTS.get(usize::from(encoding.0)) {
             Some(dialect) => dialect.event(event, wire),
+            None if encoding == Encoding::STREAM => stream::event(event, mark, wire),
             None => {
                 let (face, mut out) = self.emitter(encoding, mark, wire);
                 self.namespaces.event(face, event, &mut out);
@@ -128,12 +136,25 @@ pub trait Dialect: Sync {
 }
 
 /// A protocol of single HTTP requests: each is asked of the hub, and the reply is the answer. Its requests are made by
-/// programs that hold the API key, which act for whom they name.
+/// programs that hold the API key and act for whom they name, or by visitors.
 pub trait Api: Sync {
-    /// The paths that it is served at.
-    fn paths(&self) -> &'static [&'static str];
+    /// Whether it is served at that path.
+    fn serves(&self, path: &str) -> bool;
 
-    /// Reads one request, to one of these paths, with its whole body. Errors are the answer.
+    /// The methods that are taken at a path where it is served, as a header lists them.
+    fn methods(&self, path: &str) -> String;
+
+    /// Whether this request is for those alone who hold the API key.
+    fn needs_key(&self, _request: &http::Request<()>) -> bool {
+        true
+    }
+
+    /// Whether pages of allowed origins may read its answers.
+    fn is_for_pages(&self) -> bool {
+        false
+    }
+
+    /// Reads one request, to a path where it is served, with its whole body. Errors are the answer.
     fn decode(&self, request: &http::Request<()>, body: &[u8], limits: &Limits) -> Result<Request, Answer>;
 
     /// The answer that the hub's reply comes to. `tag` is what the request had: that of [`Api::decode`], or the next one
@@ -157,10 +178,12 @@ pub enum Answered {
         /// What to ask of the hub for the next part, once this one has gone out. Nothing: it was the last.
         next: Option<Request>,
     },
+    /// A part of the body, behind which events follow as they happen, in that encoding, for as long as the client listens.
+    Live(Answer, Encoding),
 }
 
 /// All of them.
-pub static APIS: [&dyn Api; 1] = [&database::Database];
+pub static APIS: [&dyn Api; 2] = [&database::Database, &stream::Stream];
 
 /// What decoding is held to.
 #[derive(Clone, Debug)]

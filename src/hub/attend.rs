@@ -175,7 +175,7 @@ impl Hub {
     /// How far the outcomes that the hub has taken go: of all messages and changes up to there it has told whom they
     /// concern.
     pub fn mark(&self) -> Mark {
-        self.mark
+        self.mark.unwrap_or_default()
     }
 }
 

@@ -114,8 +114,9 @@ impl Hub {
             Done::Reacted { change, .. } | Done::Confirmed { change, .. } => (None, *change),
             _ => return,
         };
-        self.mark.message = message.map_or(self.mark.message, |message| message.max(self.mark.message));
-        self.mark.change = change.map_or(self.mark.change, |change| change.max(self.mark.change));
+        let known = self.mark.get_or_insert_default();
+        known.message = message.map_or(known.message, |message| message.max(known.message));
+        known.change = change.map_or(known.change, |change| change.max(known.change));
     }
 
     /// Carries out the next request of a session that had to wait, if it need not wait any more. Tells whether there was

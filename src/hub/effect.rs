@@ -314,8 +314,10 @@ pub enum Reply {
     Heard {
         /// Oldest first, each with how far one has heard who has heard it.
         missed: Vec<(Event, Mark)>,
-        /// From where on there is more, to be asked for. Nothing: that was all, and the asker hears what comes.
-        more: Option<Mark>,
+        /// How far one has heard who has heard all that, if it is known.
+        mark: Option<Mark>,
+        /// There is more, from there on, to be asked for. Else the asker hears from now on what happens.
+        has_more: bool,
     },
     /// No; and nothing was changed or sent.
     Refused(Refusal),

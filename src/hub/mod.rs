@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use crate::id::{ChangeId, ConnectionId, Mark, MessageId, Reference, SlotKey, UserId};
+use crate::id::{ConnectionId, Mark, Reference, SlotKey, UserId};
 use crate::timestamp::{Clock, Timestamp};
 use committed::Pending;
 use job::{Job, RoomRecord, Ticket};
@@ -82,7 +82,8 @@ pub struct Hub {
     clock: Clock,
     /// Since the server's start.
     now: Duration,
-    mark: Mark,
+    /// Nothing while it is not known.
+    mark: Option<Mark>,
     /// What is to be given to the store.
     jobs: Vec<(Ticket, Job)>,
     /// What the store has, and whom to tell.
@@ -107,7 +108,7 @@ impl Hub {
             nonce,
             clock: Clock::after(last),
             now: Duration::ZERO,
-            mark: Mark { message: MessageId(0), change: ChangeId(0) },
+            mark: None,
             jobs: Vec::new(),
             pending: HashMap::new(),
             last_ticket: 0,
@@ -115,8 +116,9 @@ impl Hub {
         }
     }
 
-    /// Takes up the open rooms that the store has, the oldest first.
-    pub fn load(&mut self, rooms: &[RoomRecord]) {
+    /// Takes up the open rooms that the store has, the oldest first, and how far the store is, if that is known.
+    pub fn load(&mut self, rooms: &[RoomRecord], mark: Option<Mark>) {
+        self.mark = mark;
         for room in rooms {
             self.rooms.take_up(room);
         }

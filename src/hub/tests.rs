@@ -97,7 +97,7 @@ fn room(id: i64, name: &str) -> RoomRecord {
 /// As [`hub_of`], with the lobby and a room `tea`; slot n is user n + 1.
 fn users_of(sessions: usize) -> Hub {
     let mut hub = hub_of(sessions);
-    hub.load(&[room(1, "lobby"), room(2, "tea")]);
+    hub.load(&[room(1, "lobby"), room(2, "tea")], None);
     for index in 0..sessions {
         ask(&mut hub, index, Command::SwitchUser { user: Reference::Number(index as i64 + 1) });
         let record = user(index as i64 + 1, &format!("user{}", index + 1));
@@ -200,7 +200,7 @@ fn choose(hub: &mut Hub, from: usize, user: i64, rooms: &[i64]) -> Vec<Effect> {
 /// As [`hub_of`], with the lobby and a room `tea`; slot n follows the rooms of user n + 1, which takes part in chat 3.
 fn followers(sessions: usize) -> Hub {
     let mut hub = hub_of(sessions);
-    hub.load(&[room(1, "lobby"), room(2, "tea")]);
+    hub.load(&[room(1, "lobby"), room(2, "tea")], None);
     for index in 0..sessions {
         follow(&mut hub, index, index as i64 + 1, &[3]);
     }

@@ -37,7 +37,7 @@ impl Hub {
             }
             Visit::Listen { since: None } => {
                 self.listen(slot, key);
-                Ok(Answer::Now(Reply::Heard { missed: Vec::new(), more: None }))
+                Ok(Answer::Now(Reply::Heard { missed: Vec::new(), mark: self.mark, has_more: false }))
             }
         }
     }
@@ -71,7 +71,7 @@ impl Hub {
         if let (Some(slot), false) = (asker, has_more) {
             self.listen(slot, key);
         }
-        Ok(Reply::Heard { missed: self.marked(missed, since, mark), more: has_more.then_some(mark) })
+        Ok(Reply::Heard { missed: self.marked(missed, since, mark), mark: Some(mark), has_more })
     }
 
     /// Each with how far one has heard who has heard it. Messages come first: of changes nothing has been heard till then.

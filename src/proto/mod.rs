@@ -3,5 +3,6 @@
 pub mod engineio;
 pub mod http;
 pub mod socketio;
+pub mod sse;
 pub mod token;
 pub mod websocket;

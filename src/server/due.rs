@@ -8,6 +8,9 @@ use crate::id::SlotKey;
 use crate::net::allowance::Rate;
 use crate::net::listener::Listener;
 
+/// How often an event stream is heard of, unless others are pinged more often.
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+
 /// What a slot may be waiting for. All deadlines of one kind are equally long.
 #[derive(Clone, Copy)]
 pub(super) enum Due {
@@ -21,10 +24,12 @@ pub(super) enum Due {
     Part,
     /// The other side's end of the close.
     Close,
+    /// The time for a comment in an event stream.
+    Comment,
 }
 
 impl Due {
-    pub(super) const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Pong, Self::Part, Self::Close];
+    pub(super) const ALL: [Self; 6] = [Self::Handshake, Self::Ping, Self::Pong, Self::Part, Self::Close, Self::Comment];
 }
 
 impl Server {
@@ -68,6 +73,7 @@ impl Server {
                 Due::Pong => self.miss_pong(key),
                 Due::Part => self.end(key, CloseReason::SlowReader),
                 Due::Close => self.lose(key, None),
+                Due::Comment => self.comment(key),
             }
         }
         while let Some((key, _)) = self.pauses.pop_due(self.now) {
@@ -120,6 +126,7 @@ impl Server {
             Due::Pong => self.config.pong,
             Due::Part => self.config.handshake,
             Due::Close => self.config.drain,
+            Due::Comment => COMMENT_EVERY.min(self.config.ping),
         };
         self.deadlines.arm(key, due as usize, self.now + after);
     }

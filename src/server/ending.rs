@@ -81,7 +81,7 @@ impl Server {
         keys.sort_by_key(|key| self.slots.get(*key).is_none_or(|slot| slot.engine().is_none()));
         for key in keys {
             match self.slots.get(key).map(|slot| &slot.stage) {
-                Some(Stage::Open { .. }) => self.end(key, CloseReason::GoingAway),
+                Some(Stage::Open { .. } | Stage::Stream) => self.end(key, CloseReason::GoingAway),
                 Some(Stage::Http(_)) => self.close(key),
                 _ => {}
             }

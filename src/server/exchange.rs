@@ -6,8 +6,8 @@ use std::mem;
 
 use http::{Method, StatusCode};
 
-use super::engine::with_origin;
-use super::route::{Route, route};
+use super::cors::with_origin;
+use super::route::{Route, for_its_page, route};
 use super::slot::{Http, Stage};
 use super::{Due, Server};
 use crate::dialect::{Answered, Api, DialectKey};
@@ -167,7 +167,7 @@ impl Server {
         let reader = match BodyReader::new(&request, self.config.max_body) {
             Ok(reader) => reader,
             Err(fault) => {
-                let answer = api.refuse(fault.status, fault.sentence);
+                let answer = for_its_page(api, api.refuse(fault.status, fault.sentence), &self.config, &request);
                 return self.answer_and_end(key, &answer, CloseReason::BadRequest);
             }
         };
@@ -212,6 +212,8 @@ impl Server {
         if let Some(slot) = self.slots.get(key) {
             slot.awaits_store = true;
         }
+        // Who listens from now on is told nothing of what happened before.
+        self.fanout.catch_up(key, &self.hub, &mut self.slots);
         self.hub.apply(key, request, &mut self.fanout.effects);
         self.deliver();
     }
@@ -222,18 +224,36 @@ impl Server {
         match api.answer(reply, tag) {
             Answered::Whole(answer) => self.end_exchange(key, &answer),
             Answered::Part { part, next } => self.send_part(key, &part, next),
+            Answered::Live(part, encoding) => {
+                if let Some((_, _, wire)) = self.write_part(key, &part) {
+                    self.owe_answer(key, wire);
+                    self.go_live(key, encoding);
+                }
+            }
         }
     }
 
-    fn send_part(&mut self, key: SlotKey, part: &Answer, next: Option<Request>) {
-        let Some(exchange) = self.exchange(key) else { return };
-        let parts = Parts::of(&exchange.request);
+    /// The part's bytes, with the head before them if it is the first; in what form the body goes out, and whether the
+    /// connection goes on behind it.
+    fn write_part(&mut self, key: SlotKey, part: &Answer) -> Option<(Parts, bool, Vec<u8>)> {
+        let exchange = self.slots.exchange(key)?;
+        let parts = Parts::of(&exchange.request, part);
         let keep_alive = exchange.keep_alive && parts.is_delimited();
         let mut wire = Vec::new();
-        match exchange.state {
-            State::Asked { is_begun: true } => parts.write(&mut wire, &part.body),
+        match (&exchange.state, exchange.asked) {
+            (State::Asked { is_begun: true }, _) => parts.write(&mut wire, &part.body),
+            (_, Asked::Api(api)) => {
+                let part = for_its_page(api, part.clone(), &self.config, &exchange.request);
+                part.begin(&mut wire, parts, keep_alive);
+            }
             _ => part.begin(&mut wire, parts, keep_alive),
         }
+        Some((parts, keep_alive, wire))
+    }
+
+    fn send_part(&mut self, key: SlotKey, part: &Answer, next: Option<Request>) {
+        let Some((parts, keep_alive, mut wire)) = self.write_part(key, part) else { return };
+        let Some(exchange) = self.exchange(key) else { return };
         match next.filter(|_| parts.has_body()) {
             Some(next) => {
                 exchange.state = State::Next(next);
@@ -276,7 +296,16 @@ impl Server {
             return self.close(key);
         }
         let (keep_alive, is_head) = (exchange.keep_alive, exchange.request.method() == Method::HEAD);
-        self.send_answer(key, answer, is_head, keep_alive);
+        let answer = self.for_asker(key, answer.clone());
+        self.send_answer(key, &answer, is_head, keep_alive);
+    }
+
+    /// The answer, as the page that asked for it may read it.
+    fn for_asker(&self, key: SlotKey, answer: Answer) -> Answer {
+        match self.slots.exchange(key) {
+            Some(Exchange { asked: Asked::Api(api), request, .. }) => for_its_page(*api, answer, &self.config, request),
+            _ => answer,
+        }
     }
 
     fn end_engine_exchange(&mut self, key: SlotKey, answer: &Answer) {
@@ -344,7 +373,10 @@ impl Server {
     /// In the words of the API, if it is one that was asked.
     fn refusal(&mut self, key: SlotKey, status: StatusCode, sentence: &str) -> Answer {
         match self.exchange(key) {
-            Some(Exchange { asked: Asked::Api(api), .. }) => api.refuse(status, sentence),
+            Some(Exchange { asked: Asked::Api(api), .. }) => {
+                let answer = api.refuse(status, sentence);
+                self.for_asker(key, answer)
+            }
             _ => Answer::new(status, sentence),
         }
     }

@@ -72,14 +72,16 @@ impl Server {
         let Some(slot) = self.slots.get(key) else { return };
         match &mut slot.stage {
             // What counts is what is left when the socket has taken all it could: a large batch is no offence.
-            Stage::Http(_) | Stage::Open { .. } if slot.outbox.weight() > self.config.outbox + slot.extra => {
+            Stage::Http(_) | Stage::Open { .. } | Stage::Stream
+                if slot.outbox.weight() > self.config.outbox + slot.extra =>
+            {
                 self.end(key, CloseReason::SlowReader);
             }
             Stage::Http(_) if slot.outbox.is_empty() => {
                 slot.extra = 0;
                 self.ask_for_next_part(key);
             }
-            Stage::Open { .. } if slot.extra > 0 && slot.outbox.is_empty() => slot.extra = 0,
+            Stage::Open { .. } | Stage::Stream if slot.extra > 0 && slot.outbox.is_empty() => slot.extra = 0,
             Stage::Closing { .. } if slot.outbox.is_empty() && slot.peer_finished => self.lose(key, None),
             Stage::Closing { finished } if slot.outbox.is_empty() && !*finished => {
                 *finished = true;

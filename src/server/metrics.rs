@@ -77,9 +77,10 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let encoder = &mut encoder;
         family(encoder, "connections", "connections by dialect", MetricType::Gauge, |mut metric| {
-            let Census { dialects, engines: [websockets, polling], others } = self.census;
+            let Census { dialects, engines: [websockets, polling], streams, others } = self.census;
             let paths = DIALECTS.iter().map(|dialect| dialect.path()).zip(dialects);
-            let rest = [("engine.io websocket", websockets), ("engine.io polling", polling), ("http", others)];
+            let engines = [("engine.io websocket", websockets), ("engine.io polling", polling)];
+            let rest = engines.into_iter().chain([("stream", streams), ("http", others)]);
             for (path, count) in paths.chain(rest) {
                 ConstGauge::new(count as i64).encode(metric.encode_family(&[("dialect", path)])?)?;
             }

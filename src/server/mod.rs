@@ -5,6 +5,7 @@
 //! the slots of those who are gone. What is read in a turn is bounded by the named numbers below, and what is told by the size of an outbox; whatever is cut off
 //! is remembered and goes on in the next turn. Each member is written to once, however much it was told.
 
+mod cors;
 mod due;
 mod ending;
 mod engine;
@@ -19,6 +20,7 @@ mod receive;
 mod route;
 mod signal;
 mod slot;
+mod stream;
 
 use std::io;
 use std::net::SocketAddr;
@@ -132,9 +134,9 @@ impl Server {
         let listener = Listener::bind(address, poll.registry(), LISTENER)
             .map_err(|error| ServerError::Listen { address, error })?;
         let signals = Signals::register(poll.registry(), SIGNALS).map_err(ServerError::system("catch signals"))?;
-        let (store, rooms, last) = match opened {
-            Some(Opened { store, rooms, last, .. }) => (Some(store), rooms, believable(last)),
-            None => (None, Vec::new(), Timestamp::default()),
+        let (store, rooms, last, mark) = match opened {
+            Some(Opened { store, rooms, last, mark, .. }) => (Some(store), rooms, believable(last), mark),
+            None => (None, Vec::new(), Timestamp::default(), None),
         };
         let inbox = Inbox::start(store, &config, &poll, INBOX)?;
         let limits = hub::Limits {
@@ -144,7 +146,7 @@ impl Server {
             presence_of_all: config.presence == config::Presence::All,
         };
         let mut hub = Hub::new(limits, nonce, last);
-        hub.load(&rooms);
+        hub.load(&rooms, mark);
         Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN),

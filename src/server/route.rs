@@ -6,6 +6,7 @@ use http::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use subtle::ConstantTimeEq;
 
+use super::cors::{preflight, with_origin};
 use crate::config::Config;
 use crate::dialect::{APIS, Api, DialectKey};
 use crate::proto::http::{Answer, has_body, has_token};
@@ -30,11 +31,18 @@ pub(super) fn route(request: &Request<()>, config: &Config) -> Route {
     if let Some(dialect) = DialectKey::by_path(path) {
         return upgrade(request, dialect, config).unwrap_or_else(Route::Answer);
     }
-    if let Some(api) = APIS.iter().find(|api| api.paths().contains(&path)) {
-        let checked = check_origin(request, config).and_then(|()| check_key(request, config));
+    if let Some(api) = APIS.iter().find(|api| api.serves(path)) {
+        if api.is_for_pages() && *request.method() == Method::OPTIONS {
+            return Route::Answer(preflight(&config.origins, request, &api.methods(path)));
+        }
+        let needs_key = api.needs_key(request);
+        let checked =
+            check_origin(request, config).and_then(|()| if needs_key { check_key(request, config) } else { Ok(()) });
         return match checked {
             Ok(()) => Route::Exchange(*api),
-            Err(Refused { status, sentence }) => Route::Answer(api.refuse(status, sentence)),
+            Err(Refused { status, sentence }) => {
+                Route::Answer(for_its_page(*api, api.refuse(status, sentence), config, request))
+            }
         };
     }
     match path {
@@ -43,6 +51,11 @@ pub(super) fn route(request: &Request<()>, config: &Config) -> Route {
         "/metrics" => probe(request, Route::Metrics),
         _ => Route::Answer(Answer::new(StatusCode::NOT_FOUND, "nothing is served at this path")),
     }
+}
+
+/// Lets the page that asks read the answer, if the API is for pages.
+pub(super) fn for_its_page(api: &dyn Api, answer: Answer, config: &Config, request: &Request<()>) -> Answer {
+    if api.is_for_pages() { with_origin(&answer, &config.origins, request) } else { answer }
 }
 
 /// Who asks may not.

@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `Http` | a whole request head | answered: `Http` again, or `Closing`; upgraded: `Open`; else its body is awaited |
 //! | `Http` | the whole body | the API and the hub, whose reply is the answer; nothing is read before that |
+//! | `Http` | the hub's reply to one who asked to listen | `Stream` |
+//! | `Stream` | a full outbox, the room's end, shutdown | what is owed goes out: `Closing` |
 //! | `Http` | a bad head or body, or too late | an error is owed: `Closing` |
 //! | `Open` | a frame | the dialect and the hub; a close frame is answered: `Closing` |
 //! | `Open` | a breach, a full outbox, a missed ping, shutdown | a close frame is owed: `Closing` |
@@ -37,6 +39,8 @@ pub(super) enum Stage {
     Http(Http),
     /// It speaks to us, over WebSocket or by polls.
     Open { speech: Speech, inlet: Inlet },
+    /// It is told what happens, as an answer that has no end. What it still says is thrown away.
+    Stream,
     /// Its client has just changed to it from polling: what follows belongs to the session in that slot, and so will the
     /// connection before anything else is read.
     Moving { session: SlotKey },
@@ -166,7 +170,8 @@ impl Slot {
 
     /// Whether it speaks to us, is owed nothing, and nothing has waited for that.
     pub(super) fn is_settled(&self) -> bool {
-        self.outbox.is_empty() && !self.awaits_flush && self.extra == 0 && self.is_open()
+        let is_told = matches!(self.stage, Stage::Open { .. } | Stage::Stream);
+        self.outbox.is_empty() && !self.awaits_flush && self.extra == 0 && is_told
     }
 
     /// The Engine.IO session that it is.
@@ -179,14 +184,14 @@ impl Slot {
 
     /// Whether it can still be talked to: neither closing nor gone.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.stage, Stage::Http(_) | Stage::Open { .. })
+        matches!(self.stage, Stage::Http(_) | Stage::Open { .. } | Stage::Stream)
     }
 
     /// Whether its session is (or is about to be) known to the hub.
     pub(super) fn takes_part(&self) -> bool {
         match &self.stage {
             Stage::Open { speech: Speech::Dialect(dialect), .. } => dialect.dialect().takes_part(),
-            Stage::Open { .. } => true,
+            Stage::Open { .. } | Stage::Stream => true,
             Stage::Http(http) => http.exchange.is_some(),
             _ => false,
         }
@@ -225,6 +230,8 @@ pub(super) struct Census {
     pub(super) dialects: [usize; DIALECTS.len()],
     /// Engine.IO sessions, with a connection of their own and polling.
     pub(super) engines: [usize; 2],
+    /// Event streams.
+    pub(super) streams: usize,
     /// Those that speak HTTP, or are ending.
     pub(super) others: usize,
 }
@@ -237,6 +244,7 @@ impl Census {
             (Stage::Open { speech: Speech::Engine(_), .. }, _) => &mut self.engines[0],
             // It is no connection, but a part of one.
             (Stage::Open { speech: Speech::Annex(_), .. }, _) => return,
+            (Stage::Stream, _) => &mut self.streams,
             _ => &mut self.others,
         };
         *place += 1;
@@ -288,6 +296,14 @@ impl Slots {
     /// The slot of that key. Events may be late, so there may be none.
     pub(super) fn get(&mut self, key: SlotKey) -> Option<&mut Slot> {
         self.slab.get_mut(key.index())
+    }
+
+    /// What that connection has asked over HTTP and is not answered yet.
+    pub(super) fn exchange(&self, key: SlotKey) -> Option<&Exchange> {
+        match &self.slab.get(key.index())?.stage {
+            Stage::Http(http) => http.exchange.as_deref(),
+            _ => None,
+        }
     }
 
     pub(super) fn keys(&self) -> Vec<SlotKey> {

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crate::config::Durability;
 use crate::hub::job::{Job, Outcome, RoomRecord};
+use crate::id::Mark;
 use crate::timestamp::Timestamp;
 pub use stats::Stats;
 pub use worker::{Handle, Settings};
@@ -146,6 +147,8 @@ pub struct Opened {
     pub rooms: Vec<RoomRecord>,
     /// The time of the newest message, so that later ones get later times whatever the system's clock says.
     pub last: Timestamp,
+    /// How far it is, if that is known.
+    pub mark: Option<Mark>,
     /// What it is, for the operator: a few words, no password.
     pub description: String,
 }

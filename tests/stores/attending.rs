@@ -112,7 +112,7 @@ fn what_was_missed_is_told_in_order() {
         };
         s.one(react(old[2], false, 60)).unwrap();
         s.one(confirm(old[0], bob.id, at(61))).unwrap();
-        s.one(Job::EditMessage { message: old[1], text: "newer".into(), by: bob.id, at: at(62) }).unwrap();
+        s.one(Job::EditMessage { message: old[1], text: "newer".into(), by: Some(bob.id), at: at(62) }).unwrap();
         let told = missed(&mut s, &ada, since).unwrap();
         assert_eq!(ids(&told), [4, 7]);
         assert_eq!(told.messages.iter().map(|(room, _)| *room).collect::<Vec<_>>(), [rooms[1].ids(), rooms[0].ids()]);

@@ -1,7 +1,7 @@
 //! What becomes of messages: they are deleted, changed, reacted to and read.
 
 use roomcast::hub::Place;
-use roomcast::hub::job::{Done, Fault, Job, MessageRecord, Reach, Reader, RoomRecord, UserRecord};
+use roomcast::hub::job::{Done, Fault, Former, Job, MessageRecord, Reach, Reader, RoomRecord, UserRecord};
 use roomcast::id::{ChangeId, MessageId, Reference, RoomId, UserId};
 
 use crate::subject::{Subject, at, confirm, guest, subjects};
@@ -25,7 +25,11 @@ fn a_message_is_deleted_by_its_author_and_the_rooms_owner() {
         assert_eq!(s.refused(delete(said[0], Some(eve.id))), Fault::NoSuchMessage);
         for (number, by) in [Some(bob.id), Some(ada.id), None].into_iter().enumerate() {
             let (message, change) = (said[number], ChangeId(number as i64 + 1));
-            assert_eq!(s.one(delete(message, by)), Ok(Done::MessageDeleted { message, room: tea.ids(), change }));
+            let outcome = s.one(delete(message, by));
+            let Ok(Done::MessageDeleted { was: Some(was), room, change: noted, .. }) = outcome else {
+                panic!("{outcome:?}")
+            };
+            assert_eq!((room, noted, was.sender, was.text.as_str()), (tea.ids(), change, bob.uuid, "hm"));
             assert_eq!(s.refused(delete(message, by)), Fault::NoSuchMessage);
         }
         // In the lobby, which nobody owns, a guest's words are a program's to delete.
@@ -41,18 +45,20 @@ fn a_message_is_changed_by_its_author_alone() {
     for mut s in subjects() {
         let (ada, bob) = (s.user("ada"), s.user("bob"));
         let tea = s.room("tea", ada.id);
-        let message = s.say(tea.id, by(bob.id), "colour").message;
+        let said = s.say(tea.id, by(bob.id), "colour");
+        let message = said.message;
         assert_eq!(newest(&mut s, tea.id, bob.id).edited_at, None);
         let edit = |message, by: &UserRecord, text: &str, seconds| {
-            let (text, by, at) = (text.into(), by.id, at(seconds));
+            let (text, by, at) = (text.into(), Some(by.id), at(seconds));
             Job::EditMessage { message, text, by, at }
         };
         // Not even by the room's owner.
         assert_eq!(s.refused(edit(message, &ada, "color", 70)), Fault::NoSuchMessage);
         assert_eq!(s.refused(edit(MessageId(99), &bob, "color", 70)), Fault::NoSuchMessage);
-        for (change, text) in [(1, "color"), (2, "hue")] {
+        for (change, text, before) in [(1, "color", "colour"), (2, "hue", "color")] {
             let (at, change) = (at(70 + change), ChangeId(change));
-            let edited = Done::Edited { message, room: tea.ids(), at, change };
+            let was = Former { sender: bob.uuid, at: said.at, text: before.into(), file: None };
+            let edited = Done::Edited { message, room: tea.ids(), at, was: Some(was), change };
             assert_eq!(s.one(edit(message, &bob, text, 70 + change.0)), Ok(edited));
             let now = newest(&mut s, tea.id, bob.id);
             assert_eq!((now.id, now.text.as_str(), now.edited_at), (message, text, Some(at)));

@@ -99,7 +99,8 @@ fn what_kind_of_message_it_is_is_kept() {
         s.say(RoomId::LOBBY, by(ada.id), "plain");
         let (to, author, at) = (Target::Room(RoomId::LOBBY.into()), Author::User(ada.id.into()), at(50));
         let message_type = Some("image".into());
-        s.one(Job::Append(Draft { to, author, text: "x".into(), client_id: None, message_type, at })).unwrap();
+        s.one(Job::Append(Draft { to, author, text: "x".into(), client_id: None, message_type, file: None, at }))
+            .unwrap();
         let (messages, _) = s.read(RoomId::LOBBY, None, Place::Newest, 9);
         let kinds: Vec<_> = messages.iter().map(|message| message.message_type.as_str()).collect();
         assert_eq!(kinds, ["text", "image"]);

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::super::frame::Time;
+use super::super::frame::{ShownId, Time};
 use super::super::{Decoded, Limits};
-use super::words::{self, Read, ShownId, ShownMessageId};
+use super::words::{self, Read, ShownMessageId};
 use super::{Call, Emitter, Vocabulary};
 use crate::hub::job::{ChatRecord, MessageRecord};
 use crate::hub::{Command, Event, Reply, Stored, Tag, User, Who};

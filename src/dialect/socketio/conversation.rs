@@ -7,9 +7,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::super::fields::Fields;
-use super::super::frame::Time;
+use super::super::frame::{ShownId, Time};
 use super::super::{Decoded, Limits};
-use super::words::{self, Read, Rest, ShownId, ShownMessageId};
+use super::words::{self, Read, Rest, ShownMessageId};
 use super::{Call, Emitter, Vocabulary};
 use crate::hub::{Attended, Claim, Command, Event, Reply, Request, Stored, Tag, Who};
 use crate::id::{RoomIds, Target, Uuid};

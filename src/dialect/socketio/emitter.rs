@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::recovery::write_offset;
 use crate::id::Mark;
 use crate::proto::engineio::Carriage;
 use crate::proto::socketio;
@@ -20,7 +19,7 @@ impl<'a> Emitter<'a> {
     /// For the recipients on `namespace` that `carriage` reaches. `mark` says how far one has heard who has heard what is
     /// written; nothing where clients can't come back.
     pub fn new(wire: &'a mut Vec<u8>, carriage: Carriage, namespace: &'a str, mark: Option<Mark>) -> Self {
-        Self { wire, carriage, namespace, offset: mark.map(write_offset) }
+        Self { wire, carriage, namespace, offset: mark.map(|mark| mark.to_string()) }
     }
 
     /// An event with one object: of strings, numbers and lists alone, here and below.

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use super::super::fields::{Fields, as_references, pick};
 use super::super::{Decoded, Limits, refusal};
 use super::{Call, Emitter};
-use crate::hub::{Blob, Command, Refusal, Reply, Request, Tag, Who};
-use crate::id::{MessageId, Reference, Target, Uuid};
+use crate::hub::{Blob, Command, Refusal, Reply, Request, Tag};
+use crate::id::{MessageId, Reference, Target};
 
 /// In errors: what comes with an event.
 const PAYLOAD: &str = "payload";
@@ -163,22 +163,6 @@ struct Error<'a> {
     message: Cow<'a, str>,
     code: &'static str,
     event: Option<&'a str>,
-}
-
-/// A user or a room as it is shown.
-pub(super) struct ShownId(pub(super) Uuid);
-
-impl ShownId {
-    /// Whoever does something: a guest has a UUID too.
-    pub(super) fn of(who: &Who) -> Self {
-        Self(who.uuid())
-    }
-}
-
-impl Serialize for ShownId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.hyphenated().encode_lower(&mut Uuid::encode_buffer()))
-    }
 }
 
 /// A message as it is shown: numbers beyond 2^53 would not survive JavaScript.

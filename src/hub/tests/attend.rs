@@ -260,7 +260,7 @@ fn a_private_room_of_others_is_as_one_that_is_not_there() {
 #[test]
 fn what_a_session_chooses_is_noted_for_when_it_comes_back() {
     let mut hub = hub_of(3);
-    hub.load(&[room(1, "lobby"), room(2, "tea")]);
+    hub.load(&[room(1, "lobby"), room(2, "tea")], None);
     attend_as(&mut hub, 0, recoverable(false, None), participant(1, &[3]));
     attend_as(&mut hub, 1, recoverable(true, None), participant(2, &[3]));
     choose(&mut hub, 2, 3, &[3]);

@@ -63,7 +63,7 @@ fn a_confirmation_is_told_to_the_room_and_the_author() {
 #[test]
 fn private_rooms_are_read_by_right() {
     let mut hub = hub_of(1);
-    hub.load(&[room(1, "lobby"), room(2, "tea")]);
+    hub.load(&[room(1, "lobby"), room(2, "tea")], None);
     choose(&mut hub, 0, 1, &[3]);
     let page = Page { place: Place::Newest, limit: 1 };
     let read = |room| Command::ReadMessages { room: Reference::Number(room), page };

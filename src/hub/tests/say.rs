@@ -103,7 +103,7 @@ fn what_is_said_in_the_room_of_two_is_direct_as_well() {
 #[test]
 fn attendees_speak_in_private_rooms_by_right_and_in_open_ones_as_members() {
     let mut hub = hub_of(1);
-    hub.load(&[room(1, "lobby"), room(2, "tea")]);
+    hub.load(&[room(1, "lobby"), room(2, "tea")], None);
     choose(&mut hub, 0, 1, &[3]);
     assert_eq!(ask(&mut hub, 0, to_room(TEA.into())), refused(0, Refusal::NotAMember));
     // What is not known here is the store's to judge.

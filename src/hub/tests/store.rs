@@ -60,7 +60,7 @@ fn replies_leave_in_the_order_of_the_requests() {
 fn messages_have_strictly_increasing_times_whatever_the_clock_says() {
     let mut hub = Hub::new(LIMITS, 7, Timestamp::from_microseconds(50));
     hub.open(slot(0), &mut Vec::new());
-    hub.load(&[room(1, "lobby")]);
+    hub.load(&[room(1, "lobby")], None);
     join(&mut hub, 0, "lobby");
     let mut jobs = Vec::new();
     for now in [100, 100, 7, 200] {
@@ -210,7 +210,7 @@ fn a_program_acts_for_whom_it_names_and_hears_nothing_else() {
 fn rooms_are_limited_in_number() {
     let mut hub = users_of(1);
     for id in 3..=5 {
-        hub.load(&[room(id, &format!("room{id}"))]);
+        hub.load(&[room(id, &format!("room{id}"))], None);
     }
     assert!(matches!(
         join(&mut hub, 0, "one more")[..],

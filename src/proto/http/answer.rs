@@ -3,6 +3,8 @@
 use http::header::{HeaderName, HeaderValue};
 use http::{Method, Request, StatusCode, Version};
 
+use crate::proto::sse;
+
 /// Has a client send the body that it holds back, see [`awaits_continue`](super::awaits_continue).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -41,7 +43,10 @@ impl Answer {
     /// the connection goes on.
     pub fn write(&self, wire: &mut Vec<u8>, is_head: bool, keep_alive: bool) {
         self.write_first_lines(wire);
-        write_header(wire, "content-length", self.body.len().to_string().as_bytes());
+        // RFC 9110 section 8.6.
+        if self.status != StatusCode::NO_CONTENT {
+            write_header(wire, "content-length", self.body.len().to_string().as_bytes());
+        }
         write_last_lines(wire, keep_alive);
         if !is_head {
             wire.extend_from_slice(self.body.as_bytes());
@@ -64,13 +69,15 @@ impl Answer {
         for (name, value) in &self.headers {
             write_header(wire, name, value.as_bytes());
         }
-        write_header(wire, "content-type", self.content_type.as_bytes());
+        if self.status != StatusCode::NO_CONTENT {
+            write_header(wire, "content-type", self.content_type.as_bytes());
+        }
         write_header(wire, "cache-control", b"no-store");
     }
 }
 
-/// How a body goes out whose length is not known beforehand: in chunks (RFC 9112 section 7.1), or to a client of HTTP/1.0
-/// as it is, up to the end of the connection. A client that asked with HEAD gets none of it.
+/// How a body goes out whose length is not known beforehand: in chunks (RFC 9112 section 7.1), or as it is, up to the end of
+/// the connection: to a client of HTTP/1.0, and for an event stream, whose bytes are then the same for all who listen. A client that asked with HEAD gets none of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Parts {
     is_chunked: bool,
@@ -78,9 +85,13 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// What the one who made this request understands.
-    pub fn of(request: &Request<()>) -> Self {
-        Self { is_chunked: request.version() == Version::HTTP_11, is_head: *request.method() == Method::HEAD }
+    /// What the one who made this request understands, for such an answer.
+    pub fn of(request: &Request<()>, answer: &Answer) -> Self {
+        let is_stream = answer.content_type == sse::MEDIA_TYPE;
+        Self {
+            is_chunked: request.version() == Version::HTTP_11 && !is_stream,
+            is_head: *request.method() == Method::HEAD,
+        }
     }
 
     /// Whether the client sees where the body ends. If not, the end of the connection has to tell it.
@@ -172,9 +183,10 @@ mod tests {
     /// An answer in three parts, of which the second is empty, as it goes out to whoever asked so.
     fn in_parts(method: Method, version: Version) -> String {
         let request = Request::builder().method(method).version(version).body(()).unwrap();
-        let parts = Parts::of(&request);
+        let first = Answer::json(StatusCode::OK, "[\"0123456789abcd\"".into());
+        let parts = Parts::of(&request, &first);
         written(|wire| {
-            Answer::json(StatusCode::OK, "[\"0123456789abcd\"".into()).begin(wire, parts, true);
+            first.begin(wire, parts, true);
             parts.write(wire, "");
             parts.write(wire, ",1]");
             parts.end(wire);

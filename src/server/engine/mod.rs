@@ -23,8 +23,6 @@ mod polls;
 mod requests;
 mod sockets;
 
-pub(super) use requests::with_origin;
-
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,9 @@
 //! HTTP requests to Engine.IO: what each is for, and which are refused.
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, ORIGIN, UPGRADE, USER_AGENT, VARY};
-use http::{HeaderName, Method, Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN, UPGRADE, USER_AGENT};
+use http::{Method, Request, StatusCode};
 
+use super::super::cors::{preflight, with_origin};
 use super::super::exchange::{Asked, Exchange, State};
 use super::super::route::websocket_response;
 use super::super::slot::{Link, Speech, Stage};
@@ -10,7 +11,6 @@ use super::super::{Due, Server};
 use super::{Engine, Probe, Protocol};
 use crate::error::CloseReason;
 use crate::id::SlotKey;
-use crate::origin::Origins;
 use crate::proto::engineio::{Carriage, Handshake, Query, Refusal, Sid, poll_answer, poll_body};
 use crate::proto::http::{Answer, BodyReader, CONTINUE, awaits_continue, has_body, has_token, write_head};
 use crate::proto::websocket::Inlet;
@@ -48,7 +48,7 @@ impl Server {
         let wants_upgrade = has_token(&request, UPGRADE, "websocket");
         let keep_alive = keep_alive && !wants_upgrade;
         if *request.method() == Method::OPTIONS {
-            let answer = preflight(&self.config.origins, &request);
+            let answer = preflight(&self.config.origins, &request, "GET, POST");
             return self.send_answer(key, &answer, false, keep_alive && !has_body(&request));
         }
         match self.judge(&request, wants_upgrade) {
@@ -261,38 +261,4 @@ fn can_come_back(request: &Request<()>) -> bool {
 
 fn unavailable() -> Answer {
     Answer::new(StatusCode::SERVICE_UNAVAILABLE, "no more sessions can begin for now")
-}
-
-const ALLOW_ORIGIN: HeaderName = http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
-const ALLOW_CREDENTIALS: HeaderName = http::header::ACCESS_CONTROL_ALLOW_CREDENTIALS;
-const ALLOW_METHODS: HeaderName = http::header::ACCESS_CONTROL_ALLOW_METHODS;
-const ALLOW_HEADERS: HeaderName = http::header::ACCESS_CONTROL_ALLOW_HEADERS;
-
-/// Lets a page of an allowed origin read the answer. One of another gets the same answer, which its browser keeps from it.
-pub(in crate::server) fn with_origin(answer: &Answer, origins: &Origins, request: &Request<()>) -> Answer {
-    let answer = answer.clone().with(VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = request.headers().get(ORIGIN) else { return answer };
-    if origins.any {
-        // Whoever welcomes all pages does not mean those that carry somebody's cookies.
-        return answer.with(ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    }
-    if !origins.allow(request.headers()) {
-        return answer;
-    }
-    answer.with(ALLOW_ORIGIN, origin.clone()).with(ALLOW_CREDENTIALS, HeaderValue::from_static("true"))
-}
-
-/// What a browser asks before it lets a page send what is more than a form would.
-fn preflight(origins: &Origins, request: &Request<()>) -> Answer {
-    let answer =
-        with_origin(&Answer { body: String::new(), ..Answer::new(StatusCode::NO_CONTENT, "") }, origins, request);
-    if !answer.headers.iter().any(|(name, _)| *name == ALLOW_ORIGIN) {
-        return answer;
-    }
-    let wanted = request.headers().get(http::header::ACCESS_CONTROL_REQUEST_HEADERS);
-    let answer = answer.with(ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
-    match wanted {
-        Some(wanted) => answer.with(ALLOW_HEADERS, wanted.clone()),
-        None => answer,
-    }
 }

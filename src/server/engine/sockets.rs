@@ -161,7 +161,7 @@ impl Server {
     /// The socket's token has expired, or its user is no more: it is told to leave, which its client takes for final.
     pub(in crate::server) fn dismiss(&mut self, slot: SlotKey) {
         let session = self.session_of(slot);
-        let Some(engine) = self.engine(session) else { return };
+        let Some(engine) = self.engine(session) else { return self.end_stream(slot) };
         let Some(place) = engine.sockets.iter().position(|socket| socket.slot == slot) else { return };
         let (face, carriage) = (engine.sockets[place].face, engine.carriage);
         let socket = engine.sockets.remove(place);

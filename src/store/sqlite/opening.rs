@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Error, ErrorCode, ffi};
 
 use super::super::{OpenError, Opened, Url, schema};
-use super::{File, Sqlite, connect, identity, rooms, rows, settle};
+use super::{File, Sqlite, attend, connect, identity, rooms, rows, settle};
 use crate::config::Durability;
 use crate::hub::job::RoomRecord;
-use crate::id::RoomId;
+use crate::id::{Mark, RoomId};
 use crate::timestamp::Timestamp;
 
 const IN_MEMORY: &str = ":memory:";
@@ -21,17 +21,23 @@ const FOREIGN: &str = "holds other tables than those of this program";
 /// Opens what a URL of the scheme `sqlite` names.
 pub(crate) fn open(url: &Url<'_>, migrate: bool, durability: Durability) -> Result<Opened, OpenError> {
     let Some(path) = path(url)? else {
-        let (db, rooms, last) = prepare(None, true, durability).map_err(|failure| failure.about("the memory"))?;
+        let (db, rooms, last, mark) = prepare(None, true, durability).map_err(|failure| failure.about("the memory"))?;
         let store = Box::new(Sqlite { file: None, durability, db: Some(db), is_locked: false });
-        return Ok(Opened { store, rooms, last, description: "memory, and gone with the process".into() });
+        return Ok(Opened {
+            store,
+            rooms,
+            last,
+            mark: Some(mark),
+            description: "memory, and gone with the process".into(),
+        });
     };
     let name = path.display().to_string();
     check_place(&path, migrate).map_err(|failure| failure.about(&name))?;
     let identity = identity(&path);
-    let (db, rooms, last) = prepare(Some(&path), migrate, durability).map_err(|failure| failure.about(&name))?;
+    let (db, rooms, last, mark) = prepare(Some(&path), migrate, durability).map_err(|failure| failure.about(&name))?;
     let file = Some(File { path, identity });
     let store = Box::new(Sqlite { file, durability, db: Some(db), is_locked: false });
-    Ok(Opened { store, rooms, last, description: format!("the SQLite database {name}") })
+    Ok(Opened { store, rooms, last, mark: Some(mark), description: format!("the SQLite database {name}") })
 }
 
 /// The path that a URL names; none for a database in memory. `sqlite:PATH` and `sqlite://PATH` take it as it stands. With
@@ -135,7 +141,7 @@ fn prepare(
     path: Option<&Path>,
     migrate: bool,
     durability: Durability,
-) -> Result<(Connection, Vec<RoomRecord>, Timestamp), Failure> {
+) -> Result<(Connection, Vec<RoomRecord>, Timestamp, Mark), Failure> {
     let mut db = connect(path)?;
     if db.is_readonly("main")? {
         return Err(lasting("can't be written to"));
@@ -152,7 +158,8 @@ fn prepare(
     if path.is_some() && mode != "wal" {
         return Err(lasting("lies where SQLite can't keep a write-ahead log"));
     }
-    Ok((db, rooms, last))
+    let mark = attend::mark(&db)?;
+    Ok((db, rooms, last, mark))
 }
 
 fn see_to_schema(db: &mut Connection, migrate: bool) -> Result<(), Failure> {

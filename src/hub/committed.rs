@@ -396,7 +396,7 @@ impl Hub {
     }
 
     /// Tells the room; and if it is the private one of two, these also where they have not entered it.
-    fn tell_room(&self, room: RoomId, event: Event, after: &mut Vec<Effect>) {
+    pub(super) fn tell_room(&self, room: RoomId, event: Event, after: &mut Vec<Effect>) {
         self.tell_room_and(None, room, &event, after);
     }
 

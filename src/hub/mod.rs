@@ -19,6 +19,7 @@ mod durable;
 mod effect;
 pub mod job;
 mod lapse;
+mod outside;
 mod presence;
 mod room;
 mod say;

@@ -1,21 +1,30 @@
-//! What the store's thread has sent: the way of jobs to it, and of outcomes back into the loop.
+//! What the store has sent: the way of jobs to its thread, of outcomes back into the loop, and of what other programs have
+//! written.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use mio::{Poll, Token, Waker};
 
 use crate::config::Config;
 use crate::error::ServerError;
-use crate::hub::job::{Fault, Job, Outcome, Ticket};
+use crate::hub::job::{Fault, Job, Outcome, Outside, Ticket};
 use crate::store::{CallStats, Calls, Handle, Settings, Stats, Store};
 
 /// Outcomes taken in one turn; what is left is due in the next.
 pub(super) const OUTCOMES_PER_TURN: usize = 256;
 
+/// What other programs have written that waits for the loop. Of more, the store waits.
+const OUTSIDE_QUEUE: usize = 1024;
+
 /// The loop's end of the store.
 pub(super) struct Inbox {
     store: Option<Handle>,
+    /// What other programs have done.
+    outside: Option<Receiver<Outside>>,
+    /// There may be more of it than was taken.
+    has_outside: bool,
     /// The counters of a store that calls another server.
     calls: Option<Arc<dyn Calls>>,
     /// The store's thread has sent something.
@@ -33,14 +42,25 @@ impl Inbox {
         token: Token,
     ) -> Result<Self, ServerError> {
         let refused = Vec::new();
-        let Some(store) = store else { return Ok(Self { store: None, calls: None, has_rung: false, refused }) };
+        let Some(mut store) = store else {
+            let (outside, calls) = (None, None);
+            return Ok(Self { store: None, outside, has_outside: false, calls, has_rung: false, refused });
+        };
         let calls = store.calls();
         let waker = Waker::new(poll.registry(), token).map_err(ServerError::system("make a waker"))?;
+        let waker = Arc::new(waker);
+        let (sender, outside) = sync_channel(OUTSIDE_QUEUE);
+        let listener_waker = Arc::clone(&waker);
+        store.watch(Box::new(move |outside| {
+            let is_wanted = sender.send(outside).is_ok();
+            is_wanted && listener_waker.wake().is_ok()
+        }));
         // The loop is gone when nobody can be woken.
         let wake = Box::new(move || drop(waker.wake()));
         let settings = Settings { queue: config.store_queue, patience: config.store_patience };
         let handle = Handle::start(store, settings, wake).map_err(ServerError::system("start the store's thread"))?;
-        Ok(Self { store: Some(handle), calls, has_rung: false, refused })
+        let outside = Some(outside);
+        Ok(Self { store: Some(handle), outside, has_outside: false, calls, has_rung: false, refused })
     }
 
     /// Gives the store a job. If it takes no more, that is the outcome.
@@ -57,6 +77,17 @@ impl Inbox {
     /// The store's thread has woken the loop.
     pub(super) fn ring(&mut self) {
         self.has_rung = true;
+        self.has_outside = true;
+    }
+
+    /// What other programs have done: at most a turn's worth.
+    pub(super) fn drain_outside(&mut self) -> Vec<Outside> {
+        if !self.has_outside {
+            return Vec::new();
+        }
+        let drained: Vec<_> = self.outside.iter().flat_map(Receiver::try_iter).take(OUTCOMES_PER_TURN).collect();
+        self.has_outside = drained.len() == OUTCOMES_PER_TURN;
+        drained
     }
 
     /// What has come of jobs: at most a turn's worth.
@@ -78,7 +109,7 @@ impl Inbox {
 
     /// Whether there is something to drain at once.
     pub(super) fn has_work(&self) -> bool {
-        !self.refused.is_empty() || self.store.as_ref().is_some_and(Handle::has_outcomes)
+        !self.refused.is_empty() || self.has_outside || self.store.as_ref().is_some_and(Handle::has_outcomes)
     }
 
     /// Lets the store finish, and waits for that until then.

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use http::header::{ALLOW, HeaderValue};
 use serde_json::{Value, json};
 
 use super::*;
@@ -209,9 +210,6 @@ fn other_methods_are_told_which_are_taken() {
         assert_eq!(error(&refusal), (405, format!("only {allowed} are taken here")));
         assert_eq!(refusal.headers, [(ALLOW, HeaderValue::try_from(allowed).unwrap())]);
     }
-    for path in Database.paths() {
-        assert!(rows(path).next().is_some());
-    }
 }
 
 #[test]
@@ -308,6 +306,7 @@ fn in_parts(pages: &[&[i64]]) -> Value {
                 body.push_str(&part.body);
                 request = next;
             }
+            Answered::Live(..) => panic!("nothing follows here"),
         }
         if let (Some(next), Some(&last)) = (&request, page.last()) {
             let page = Page { place: Place::After(MessageId(last)), limit: PART_MESSAGES };

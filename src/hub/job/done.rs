@@ -203,6 +203,8 @@ pub struct Former {
 pub struct Outside {
     /// The room where it was done.
     pub room: RoomRecord,
+    /// Of a private room: who takes part.
+    pub participants: Vec<UserId>,
     /// What it was.
     pub what: Deed,
 }

@@ -13,6 +13,10 @@ use crate::proto::websocket::Message;
 pub(super) struct Action;
 
 impl Dialect for Action {
+    fn name(&self) -> &'static str {
+        "action"
+    }
+
     fn path(&self) -> &'static str {
         "/chatserver/connect"
     }

@@ -7,6 +7,10 @@ use crate::proto::websocket::{self, Message};
 pub(super) struct Echo;
 
 impl Dialect for Echo {
+    fn name(&self) -> &'static str {
+        "echo"
+    }
+
     fn path(&self) -> &'static str {
         "/echo"
     }

@@ -22,6 +22,10 @@ const MAX_ID_BYTES: usize = 1024;
 pub(super) struct EventDialect;
 
 impl Dialect for EventDialect {
+    fn name(&self) -> &'static str {
+        "event"
+    }
+
     fn path(&self) -> &'static str {
         "/ws"
     }

@@ -13,6 +13,7 @@ pub mod refusal;
 mod request;
 pub mod socketio;
 mod stream;
+pub mod window;
 
 use http::StatusCode;
 
@@ -34,6 +35,11 @@ impl DialectKey {
     /// The dialect served at exactly this path.
     pub fn by_path(path: &str) -> Option<Self> {
         DIALECTS.iter().position(|dialect| dialect.path() == path).map(|place| Self(place as u8))
+    }
+
+    /// Those of all dialects.
+    fn all() -> impl Iterator<Item = Self> {
+        (0..DIALECTS.len()).map(|place| Self(place as u8))
     }
 
     /// The place in the table.
@@ -112,6 +118,9 @@ impl Encoder {
 
 /// One client protocol over WebSocket.
 pub trait Dialect: Sync {
+    /// What it is called.
+    fn name(&self) -> &'static str;
+
     /// The path that it is served at.
     fn path(&self) -> &'static str;
 

@@ -10,7 +10,9 @@ use super::frame::{self, ShownId, Time, put_json};
 use super::request::{self, BODY};
 use super::{Answered, Api, Encoding, Limits, refusal};
 use crate::hub::job::{Former, MessageRecord};
-use crate::hub::{Command, Event, FileName, Moment, Name, Page, Place, Refusal, Reply, Request, Tag, Text, Visit};
+use crate::hub::{
+    Command, Event, FileName, Moment, Name, Page, Place, Refusal, Reply, Request, Stored, Tag, Text, Visit, Who,
+};
 use crate::id::{Mark, MessageId};
 use crate::proto::http::Answer;
 use crate::proto::sse;
@@ -97,18 +99,11 @@ impl Api for Stream {
             Reply::Heard { missed, mark, has_more } => return heard(missed, *mark, *has_more, tag),
             Reply::Messages { messages, has_more, .. } => {
                 let next_cursor = messages.first().filter(|_| *has_more).map(|last| Cursor::behind(last).to_string());
-                let shown = messages.iter().rev().map(|message| Shown::of(message)).collect();
+                let shown = messages.iter().rev().map(Shown::of).collect();
                 answer(StatusCode::OK, &ShownPage { messages: shown, next_cursor, has_more: *has_more })
             }
             Reply::Said { from: Some(from), text, stored } => {
-                let shown = Shown {
-                    id: stored.message.0,
-                    content: Some(text),
-                    file: stored.file.as_deref(),
-                    created_date: Some(Time(stored.at)),
-                    sender_id: Some(ShownId::of(from)),
-                };
-                answer(StatusCode::CREATED, &shown)
+                answer(StatusCode::CREATED, &Shown::of_stored(from, text, stored))
             }
             Reply::Edited { message, text, was, .. } => {
                 answer(StatusCode::OK, &Shown::of_former(*message, Some(text), was.as_deref()))
@@ -128,14 +123,7 @@ impl Api for Stream {
 pub(super) fn event(event: &Event, mark: Mark, wire: &mut Vec<u8>) {
     let (kind, operation, shown) = match event {
         Event::RoomMessage { from, text, stored: Some(stored), .. } => {
-            let shown = Shown {
-                id: stored.message.0,
-                content: Some(text),
-                file: stored.file.as_deref(),
-                created_date: Some(Time(stored.at)),
-                sender_id: Some(ShownId::of(from)),
-            };
-            ("new_message", "INSERT", shown)
+            ("new_message", "INSERT", Shown::of_stored(from, text, stored))
         }
         Event::Edited { message, text, was, .. } => {
             ("updated_message", "UPDATE", Shown::of_former(*message, Some(text), was.as_deref()))
@@ -336,6 +324,16 @@ impl<'a> Shown<'a> {
             file: message.file.as_deref(),
             created_date: Some(Time(message.at)),
             sender_id: Some(ShownId(message.sender)),
+        }
+    }
+
+    fn of_stored(from: &Who, text: &'a str, stored: &'a Stored) -> Self {
+        Self {
+            id: stored.message.0,
+            content: Some(text),
+            file: stored.file.as_deref(),
+            created_date: Some(Time(stored.at)),
+            sender_id: Some(ShownId::of(from)),
         }
     }
 

@@ -9,7 +9,7 @@ use super::durable::UNSET;
 use super::effect::{Attended, Effect, Event, Refusal, Reply, Stored, User, Who};
 use super::job::{self, Change, ChangeRecord, Job, MessageRecord, Missed, RoomRecord};
 use super::typing::Typing;
-use super::{Answer, Hub};
+use super::{Answer, Hub, session};
 use crate::id::{ConnectionId, Mark, RoomIds, RoomKey, SlotKey, Uuid};
 
 /// Whoever has missed more messages and changes begins anew.
@@ -194,7 +194,9 @@ impl Names<'_> {
 
     fn message(&self, room: RoomIds, message: MessageRecord) -> Event {
         let MessageRecord { id, user, sender: uuid, username, text, at, message_type, file, direct_to, .. } = message;
-        let connection = username.strip_prefix("guest-").and_then(ConnectionId::parse).filter(|_| user.is_none());
+        // An outsider's name may look like that too.
+        let is_connection = user.is_none() && session::is_guest(uuid);
+        let connection = username.strip_prefix("guest-").and_then(ConnectionId::parse).filter(|_| is_connection);
         let from = match connection {
             Some(connection) => Who::Guest { connection, uuid },
             None => match user {

@@ -235,6 +235,17 @@ pub fn binary(wire: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     frame(wire, OpCode::Data(Data::Binary), write);
 }
 
+/// The payload of a finished frame of ours.
+pub fn payload(frame: &[u8]) -> &[u8] {
+    // RFC 6455 section 5.2; a server's frame has no mask.
+    let header = match frame.get(1) {
+        Some(126) => 4,
+        Some(127) => 10,
+        _ => 2,
+    };
+    frame.get(header..).unwrap_or_default()
+}
+
 /// Appends a finished close frame. `reason` is a short sentence: a control frame has room for 123 bytes of it.
 pub fn close(wire: &mut Vec<u8>, code: u16, reason: &'static str) {
     let close = CloseFrame { code: CloseCode::from(code), reason: Utf8Bytes::from_static(reason) };

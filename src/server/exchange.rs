@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::mem;
+use std::time::SystemTime;
 
 use http::{Method, StatusCode};
 
@@ -10,13 +11,14 @@ use super::cors::with_origin;
 use super::route::{Route, for_its_page, route};
 use super::slot::{Http, Stage};
 use super::{Due, Server};
-use crate::dialect::{Answered, Api, DialectKey};
+use crate::dialect::{Answered, Api, DialectKey, window};
 use crate::error::CloseReason;
 use crate::hub::{Reply, Request, Tag};
 use crate::id::SlotKey;
 use crate::proto::http::{
     Answer, BodyReader, CONTINUE, Parts, RequestFault, awaits_continue, has_body, keeps_alive, write_head,
 };
+use crate::timestamp::Timestamp;
 
 /// A request that is not answered at once.
 pub(super) struct Exchange {
@@ -152,6 +154,10 @@ impl Server {
             Route::Answer(answer) => answer,
             Route::Ready => self.readiness(),
             Route::Metrics => self.metrics(),
+            Route::Wire => {
+                let now = Timestamp::from(SystemTime::now());
+                Answer::json(StatusCode::OK, window::show(&self.fanout.encoder, &request, now))
+            }
         };
         self.send_answer(key, &answer, is_head, !ends_here);
     }

@@ -23,6 +23,8 @@ pub(super) enum Route {
     Ready,
     /// What has been counted.
     Metrics,
+    /// A message as every dialect would say it.
+    Wire,
 }
 
 /// Decides. Every path is exact.
@@ -49,6 +51,7 @@ pub(super) fn route(request: &Request<()>, config: &Config) -> Route {
         "/health" => probe(request, Route::Answer(Answer::new(StatusCode::OK, "ok"))),
         "/ready" => probe(request, Route::Ready),
         "/metrics" => probe(request, Route::Metrics),
+        "/wire" => probe(request, Route::Wire),
         _ => Route::Answer(Answer::new(StatusCode::NOT_FOUND, "nothing is served at this path")),
     }
 }

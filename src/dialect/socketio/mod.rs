@@ -149,6 +149,12 @@ impl Namespaces {
         }
     }
 
+    /// The faces that speak one vocabulary, of those that take part in the chat.
+    pub(super) fn single_faces(&self) -> impl Iterator<Item = FaceKey> {
+        let keys = (0..self.faces.len()).map(|place| FaceKey(place as u8));
+        keys.filter(|key| self.face(*key).vocabularies.len() == 1 && self.takes_part(*key))
+    }
+
     /// Whether a socket with that face takes part in the chat.
     pub fn takes_part(&self, key: FaceKey) -> bool {
         self.face(key).vocabularies.iter().any(|vocabulary| vocabulary.takes_part())

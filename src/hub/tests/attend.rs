@@ -146,11 +146,16 @@ fn who_comes_back_is_told_who_has_come_and_gone_meanwhile() {
     }
 }
 
+/// That of a connection where the name is one's.
+fn sender_of(username: &str) -> Uuid {
+    if username == "guest-8" { super::super::session::guest_uuid(0, ConnectionId(8)) } else { uuid(77) }
+}
+
 fn message(id: i64, user: Option<i64>, username: &str) -> MessageRecord {
     MessageRecord {
         id: MessageId(id),
         user: user.map(UserId),
-        sender: uuid(user.unwrap_or(77)),
+        sender: user.map_or_else(|| sender_of(username), uuid),
         username: username.into(),
         text: format!("text {id}"),
         at: Timestamp::from_microseconds(id),
@@ -180,7 +185,7 @@ fn what_was_missed_is_told_as_it_would_have_been() {
         (room, message(1, Some(1), "user1")),
         (room, message(2, Some(4), "four")),
         (room, message(3, None, "guest-8")),
-        (room, message(4, None, "guest-abc")),
+        (room, message(4, None, "guest-77")),
     ];
     let record = job::Attended { missed: Some(Missed { messages, changes }), ..participant(1, &[3]) };
     let effects = attend_as(&mut hub, 0, recoverable(true, Some(mark(0, 0))), record);
@@ -199,9 +204,10 @@ fn what_was_missed_is_told_as_it_would_have_been() {
     };
     assert_eq!(missed[0], said(somebody(1, uuid(1), "user1"), 1, stored(1, None, None)), "its own, too");
     assert_eq!(missed[1], said(somebody(4, uuid(4), "four"), 2, stored(2, Some("a.png"), Some(uuid(9)))));
-    let guest = Who::Guest { connection: ConnectionId(8), uuid: uuid(77) };
+    let guest = Who::Guest { connection: ConnectionId(8), uuid: sender_of("guest-8") };
     assert_eq!(missed[2], said(guest, 3, stored(3, None, None)));
-    assert_eq!(missed[3], said(somebody(0, uuid(77), "guest-abc"), 4, stored(4, None, None)));
+    let outsider = Who::Outsider { uuid: uuid(77), name: "guest-77".into() };
+    assert_eq!(missed[3], said(outsider, 4, stored(4, None, None)));
     let message = MessageId(1);
     let (four, user) = (uuid(4), UserId(4));
     assert_eq!(

@@ -341,11 +341,12 @@ impl Sources {
         if let Some(text) = self.flags.get(setting.flag) {
             return (text.clone(), format!("--{}", setting.flag));
         }
-        for (variables, suffix) in [(&self.environment, ""), (&self.file, " in .env")] {
+        let none = BTreeMap::new();
+        for (variables, weaker, suffix) in [(&self.environment, &self.file, ""), (&self.file, &none, " in .env")] {
             if let Some(text) = variables.get(&variable) {
                 return (text.clone(), format!("{variable}{suffix}"));
             }
-            if let Some((text, name)) = from_foreign_names(setting.flag, variables) {
+            if let Some((text, name)) = from_foreign_names(setting.flag, variables, weaker) {
                 return (text, format!("{name}{suffix}"));
             }
         }
@@ -365,25 +366,34 @@ impl Sources {
     }
 }
 
-/// The names that the servers replaced by this one have for the same things.
-fn from_foreign_names(flag: &str, variables: &BTreeMap<String, String>) -> Option<(String, &'static str)> {
-    let value = |name| variables.get(name).map(String::as_str).filter(|value| !value.is_empty());
+/// The names that the servers replaced by this one have for the same things. Of HOST and PORT, the one that is not among
+/// the variables may be among the weaker ones.
+fn from_foreign_names(
+    flag: &str,
+    variables: &BTreeMap<String, String>,
+    weaker: &BTreeMap<String, String>,
+) -> Option<(String, &'static str)> {
+    let find =
+        |name, variables: &BTreeMap<String, String>| variables.get(name).filter(|value| !value.is_empty()).cloned();
+    let value = |name| find(name, variables);
     match flag {
         "listen" if value("HOST").is_some() || value("PORT").is_some() => {
-            let (host, port) = (value("HOST").unwrap_or("127.0.0.1"), value("PORT").unwrap_or("8000"));
+            let part = |name, default: &str| value(name).or_else(|| find(name, weaker)).unwrap_or(default.into());
+            let (host, port) = (part("HOST", "127.0.0.1"), part("PORT", "8000"));
             let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
-            let host = if is_bare_ipv6 { format!("[{host}]") } else { host.into() };
+            let host = if is_bare_ipv6 { format!("[{host}]") } else { host };
             Some((format!("{host}:{port}"), "HOST and PORT"))
         }
         "listen" => value("SHELLO_WS_PORT").map(|port| (format!("127.0.0.1:{port}"), "SHELLO_WS_PORT")),
         "database" => {
             let names = ["DATABASE_URL", "SHELLO_API_URL"];
-            names.into_iter().find_map(|name| Some((value(name)?.to_owned(), name)))
+            names.into_iter().find_map(|name| Some((value(name)?, name)))
         }
-        "upstream-key" => value("SHELLO_API_KEY").map(|key| (key.to_owned(), "SHELLO_API_KEY")),
+        "upstream-key" => value("SHELLO_API_KEY").map(|key| (key, "SHELLO_API_KEY")),
         "log" => {
-            let debug = value("DEBUG")?.to_ascii_lowercase();
-            matches!(debug.as_str(), "1" | "true" | "yes" | "on").then(|| ("debug".into(), "DEBUG"))
+            // Other programs take it for other things: what is neither yes nor no is not meant for us.
+            let level = if yes_or_no(&value("DEBUG")?).ok()? { "debug" } else { "info" };
+            Some((level.into(), "DEBUG"))
         }
         _ => None,
     }

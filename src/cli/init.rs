@@ -28,6 +28,24 @@ const SECRETS: [&str; 2] = ["api-key", "jwt-secret"];
 /// As much as nobody can guess.
 const SECRET_BYTES: usize = 32;
 
+/// The names that other servers have for some of the settings: somebody who comes from one looks for these.
+const FOREIGN: &str = "
+# The names that other chat servers have for some of these settings work too. They are weaker.
+#HOST=0.0.0.0
+#PORT=8000
+#DEBUG=True
+
+# One file, or a PostgreSQL server.
+#DATABASE_URL=sqlite:roomcast.db
+#DATABASE_URL=postgresql://USER:PASSWORD@localhost:5432/chatroom
+
+# For several nodes at once, which there can't be yet: not read so far.
+#REDIS_HOST=localhost
+#REDIS_PORT=6379
+#REDIS_DB=0
+#REDIS_PASSWORD=
+";
+
 /// Lines of a comment are no longer.
 const WIDTH: usize = 100;
 
@@ -72,6 +90,7 @@ fn text() -> Result<(String, Vec<String>), String> {
          # with # is not in force; behind it is the default. Flags and variables of the environment are stronger.\n\
          # There are secrets in here: keep it to yourself, and out of version control.\n",
     );
+    text.push_str(FOREIGN);
     let mut secrets = Vec::new();
     for setting in SETTINGS {
         text.push_str(&format!("\n{}", comment(setting)));
@@ -129,14 +148,18 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::config::Sources;
+    use std::collections::BTreeMap;
+
+    fn variables(text: &str) -> BTreeMap<String, String> {
+        dotenvy::from_read_iter(text.as_bytes()).collect::<Result<_, _>>().unwrap()
+    }
 
     /// Every line is in force once the `#` before the variable is taken away.
     #[test]
     fn what_is_written_can_be_read() {
         let (text, secrets) = text().unwrap();
         let in_force = text.replace("\n#ROOMCAST_", "\nROOMCAST_");
-        let file = dotenvy::from_read_iter(in_force.as_bytes()).collect::<Result<_, _>>().unwrap();
-        let sources = Sources { file, ..Sources::default() };
+        let sources = Sources { file: variables(&in_force), ..Sources::default() };
         assert_eq!(sources.file.len(), SETTINGS.len());
         let config = sources.config().unwrap();
         assert_eq!(config.api_key.0.len(), 2 * SECRET_BYTES);
@@ -145,5 +168,22 @@ mod tests {
         assert_ne!(config.jwt_secret, config.api_key);
         assert_eq!(config.listen.to_string(), "127.0.0.1:8000");
         assert!(text.lines().all(|line| line.len() <= 120));
+    }
+
+    #[test]
+    fn names_of_other_servers_are_there_to_be_filled_in() {
+        let (text, _) = text().unwrap();
+        let places =
+            ["HOST", "PORT", "DEBUG", "DATABASE_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_DB", "REDIS_PASSWORD"];
+        let in_force = places.iter().fold(text.clone(), |text, name| {
+            assert!(text.contains(&format!("\n#{name}=")), "{name}");
+            text.replace(&format!("\n#{name}="), &format!("\n{name}="))
+        });
+        let file = variables(&in_force);
+        assert!(places.iter().all(|name| file.contains_key(*name)), "{in_force}");
+        let config = Sources { file, ..Sources::default() }.config().unwrap();
+        assert_eq!(config.listen.to_string(), "0.0.0.0:8000");
+        assert_eq!(config.log, log::LevelFilter::Debug);
+        assert!(text.contains("\n#DATABASE_URL=sqlite:") && config.database.0.starts_with("postgresql://"));
     }
 }

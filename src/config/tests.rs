@@ -36,11 +36,53 @@ fn flags_beat_the_environment_and_that_beats_the_file() {
 
 #[test]
 fn foreign_names_work_too() {
-    let variables = [("HOST", "0.0.0.0"), ("PORT", "9000"), ("DEBUG", "True")];
-    let sources = Sources { environment: map(&variables), ..Sources::default() };
-    let config = sources.config().unwrap();
-    assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
-    assert_eq!(config.log, LevelFilter::Debug);
+    let url = "postgresql+asyncpg://postgres:postgres@localhost:5432/chatroom";
+    let variables = [("HOST", "0.0.0.0"), ("PORT", "9000"), ("DEBUG", "True"), ("DATABASE_URL", url)];
+    let sources = [
+        Sources { environment: map(&variables), ..Sources::default() },
+        Sources { file: map(&variables), ..Sources::default() },
+    ];
+    for config in sources.map(|sources| sources.config().unwrap()) {
+        assert_eq!(config.listen.to_string(), "0.0.0.0:9000");
+        assert_eq!(config.log, LevelFilter::Debug);
+        assert_eq!(config.database.0, url);
+    }
+}
+
+#[test]
+fn host_and_port_may_come_from_two_places() {
+    let listen = |environment: &[(&str, &str)], file: &[(&str, &str)]| {
+        let sources = Sources { environment: map(environment), file: map(file), ..Sources::default() };
+        sources.config().unwrap().listen.to_string()
+    };
+    let file = [("HOST", "0.0.0.0"), ("PORT", "9000")];
+    assert_eq!(listen(&[("PORT", "7000")], &file), "0.0.0.0:7000");
+    assert_eq!(listen(&[("HOST", "::1")], &file), "[::1]:9000");
+    assert_eq!(listen(&[("HOST", ""), ("PORT", "")], &file), "0.0.0.0:9000");
+    assert_eq!(listen(&[], &[("PORT", "7000")]), "127.0.0.1:7000");
+    assert_eq!(listen(&[("HOST", "0.0.0.0")], &[]), "0.0.0.0:8000");
+}
+
+#[test]
+fn debug_is_the_word_for_a_level() {
+    let log = |environment: &[(&str, &str)], file: &[(&str, &str)]| {
+        let sources = Sources { environment: map(environment), file: map(file), ..Sources::default() };
+        sources.config().unwrap().log
+    };
+    for (word, level) in [("True", "debug"), ("1", "debug"), ("False", "info"), ("", "info"), ("app:*", "info")] {
+        assert_eq!(log(&[("DEBUG", word)], &[]), level.parse::<LevelFilter>().unwrap(), "{word}");
+    }
+    // What is said in the environment counts, also where it is no.
+    assert_eq!(log(&[("DEBUG", "False")], &[("DEBUG", "True")]), LevelFilter::Info);
+    assert_eq!(log(&[("DEBUG", "True"), ("ROOMCAST_LOG", "warn")], &[]), LevelFilter::Warn);
+}
+
+/// They are for several nodes, which there are not yet.
+#[test]
+fn variables_for_redis_do_no_harm() {
+    let variables = [("REDIS_HOST", "localhost"), ("REDIS_PORT", "6379"), ("REDIS_DB", "0"), ("REDIS_PASSWORD", "")];
+    assert!(Sources { environment: map(&variables), ..Sources::default() }.config().is_ok());
+    assert!(Sources { file: map(&variables), ..Sources::default() }.config().is_ok());
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod bench;
 mod by_hand;
 mod chat;
 mod check;
+mod health;
 mod init;
 mod keys;
 mod room;
@@ -27,6 +28,7 @@ usage: roomcast COMMAND [OPTION …]
   serve          run the server
   init [PATH]    write a file .env with every setting and fresh secrets
   check          look whether the server could start with its settings
+  health         ask whether the server serves
   user …         register users, and list them
   room …         make rooms
   token USER     sign a token for a user of Socket.IO
@@ -64,6 +66,7 @@ fn dispatch(mut arguments: lexopt::Parser) -> Result<ExitCode, String> {
         Some(Value(command)) if command == "bench" => bench::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Value(command)) if command == "init" => init::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Value(command)) if command == "check" => check::run(arguments),
+        Some(Value(command)) if command == "health" => health::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Value(command)) if command == "user" => user::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Value(command)) if command == "room" => room::run(arguments).map(|()| ExitCode::SUCCESS),
         Some(Value(command)) if command == "token" => token::run(arguments).map(|()| ExitCode::SUCCESS),

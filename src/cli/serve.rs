@@ -19,7 +19,7 @@ use crate::config::{self, Config};
 use crate::dialect::DIALECTS;
 use crate::dialect::socketio::{Chat, Conversation, Namespaces, Vocabulary};
 use crate::id::Uuid;
-use crate::server::{Ended, Server, Sockets};
+use crate::server::{Ended, Server, Sockets, Supervisor};
 use crate::store::Opened;
 
 const INTRODUCTION: &str = "Runs the chat server.\n\nusage: roomcast serve [OPTION …]\n\n";
@@ -46,12 +46,14 @@ fn serve(config: Config) -> Result<ExitCode, String> {
     // What is wrong with the keys ends the start, before anything is waited for.
     let verifier = keys::verifier(&config)?;
     let is_starting = end_at_a_signal()?;
+    let supervisor = Supervisor::from_environment();
     // Before the port, so that nobody who connects has to wait for it.
-    let opened = open_store(&config)?;
+    let opened = open_store(&config, &supervisor)?;
     let kept = opened.as_ref().map_or("nowhere: all rooms are ephemeral".into(), |opened| opened.description.clone());
     let (nonce, _) = Uuid::new_v4().as_u64_pair();
     let sockets = Sockets { namespaces: namespaces(config.socketio_vocabulary), verifier, echoes: false };
     let mut server = Server::bind(config, sockets, opened, nonce).map_err(|error| error.to_string())?;
+    server.report_to(supervisor);
     // From here on signals are the server's.
     is_starting.store(false, Relaxed);
     let address = server.address();
@@ -89,7 +91,7 @@ fn end_at_a_signal() -> Result<Arc<AtomicBool>, String> {
 }
 
 /// Opens the store, if there is one. What may pass (the database is locked, the server not up yet) is waited for.
-fn open_store(config: &Config) -> Result<Option<Opened>, String> {
+fn open_store(config: &Config, supervisor: &Supervisor) -> Result<Option<Opened>, String> {
     if config.database.0.is_empty() {
         return Ok(None);
     }
@@ -99,7 +101,9 @@ fn open_store(config: &Config) -> Result<Option<Opened>, String> {
         match settings::open_store(config, config.migrate) {
             Ok(opened) => return Ok(Some(opened)),
             Err(error) if error.is_passing && Instant::now() + pause < give_up_at => {
-                log::warn!("waiting for the store: {}", error.sentence);
+                let status = format!("waiting for the store: {}", error.sentence);
+                log::warn!("{status}");
+                supervisor.tell(&status);
                 thread::sleep(pause);
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }

@@ -43,7 +43,15 @@ impl Server {
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
         let store = self.inbox.next_deadline();
         let sessions = self.next_of_sessions();
-        let next = [self.deadlines.next(), self.pauses.next(), sessions, store, retry_at, self.drain_until];
+        let next = [
+            self.deadlines.next(),
+            self.pauses.next(),
+            sessions,
+            store,
+            retry_at,
+            self.drain_until,
+            self.supervisor.due(),
+        ];
         let next = next.into_iter().flatten().min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
@@ -76,6 +84,7 @@ impl Server {
                 Due::Comment => self.comment(key),
             }
         }
+        self.supervisor.tick(self.now);
         while let Some((key, _)) = self.pauses.pop_due(self.now) {
             self.end_pause(key);
         }

@@ -54,7 +54,9 @@ impl Server {
             return;
         };
         listener.deregister(self.poll.registry());
-        log::info!("shutting down: {} connections, {} rooms", self.slots.len(), self.hub.room_count());
+        let status = format!("shutting down: {} connections, {} rooms", self.slots.len(), self.hub.room_count());
+        log::info!("{status}");
+        self.supervisor.stopping(&status);
         self.drain_until = Some(self.now + self.config.drain);
         for key in self.slots.keys() {
             self.slots.hold(key);

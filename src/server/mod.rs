@@ -21,6 +21,7 @@ mod route;
 mod signal;
 mod slot;
 mod stream;
+mod supervisor;
 
 use std::io;
 use std::net::SocketAddr;
@@ -51,6 +52,7 @@ use inbox::Inbox;
 use journal::{Journal, Shortage};
 use signal::Signals;
 use slot::{Http, Link, Slot, Slots, Stage};
+pub use supervisor::Supervisor;
 
 const LISTENER: Token = Token(usize::MAX - 1);
 const SIGNALS: Token = Token(usize::MAX - 2);
@@ -108,6 +110,7 @@ pub struct Server {
     echoes: bool,
     engines: Engines,
     journal: Journal,
+    supervisor: Supervisor,
     config: Config,
     head_limits: HeadLimits,
     limits: Limits,
@@ -168,6 +171,7 @@ impl Server {
             echoes,
             engines: Engines::default(),
             journal: Journal::default(),
+            supervisor: Supervisor::default(),
             head_limits: HeadLimits { max_bytes: config.max_head, max_headers: config.max_headers },
             limits: Limits { max_text: config.max_text },
             rate: Rate::new(config.rate, config.burst),
@@ -185,8 +189,14 @@ impl Server {
         self.listener.as_ref().and_then(|listener| listener.address().ok()).unwrap_or(self.config.listen)
     }
 
+    /// From now on `supervisor` is told how it goes.
+    pub fn report_to(&mut self, supervisor: Supervisor) {
+        self.supervisor = supervisor;
+    }
+
     /// Serves until a signal ends it.
     pub fn run(&mut self) -> Result<Ended, ServerError> {
+        self.supervisor.ready(&format!("serving on http://{}", self.address()), Instant::now());
         loop {
             self.turn().map_err(ServerError::system("wait for events"))?;
             if let Some(ended) = self.ended {

@@ -1,5 +1,6 @@
 //! Programs that `scripts/test` installs: clients that none of us wrote, and what they are run by.
 
+#![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
 
 use std::path::{Path, PathBuf};

@@ -130,7 +130,7 @@ impl fmt::Display for Mark {
 }
 
 /// How a client names a user or a room. It may name nobody.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Reference {
     /// By its id.
     Number(i64),
@@ -153,7 +153,7 @@ impl From<UserId> for Reference {
 }
 
 /// Where something is said: in a durable room, or to one user in the private room that the two have for it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Target {
     /// A room.
     Room(Reference),

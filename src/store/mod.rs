@@ -7,7 +7,7 @@
 #[cfg(feature = "rest")]
 pub mod rest;
 #[cfg(feature = "sqlite")]
-mod schema;
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod stats;

@@ -7,37 +7,30 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Error, ErrorCode, ffi};
 
-use super::super::{OpenError, Opened, Url, schema};
-use super::{File, Sqlite, attend, connect, identity, rooms, rows, settle};
+use super::super::sql::{Remedy, Start, Trouble};
+use super::super::{OpenError, Opened, Url};
+use super::{File, Sqlite, connect, identity, schema, settle};
 use crate::config::Durability;
-use crate::hub::job::RoomRecord;
-use crate::id::{Mark, RoomId};
-use crate::timestamp::Timestamp;
+use crate::id::RoomId;
 
 const IN_MEMORY: &str = ":memory:";
 
 const FOREIGN: &str = "holds other tables than those of this program";
 
 /// Opens what a URL of the scheme `sqlite` names.
-pub(crate) fn open(url: &Url<'_>, migrate: bool, durability: Durability) -> Result<Opened, OpenError> {
+pub(in super::super) fn open(url: &Url<'_>, migrate: bool, durability: Durability) -> Result<Opened, OpenError> {
     let Some(path) = path(url)? else {
-        let (db, rooms, last, mark) = prepare(None, true, durability).map_err(|failure| failure.about("the memory"))?;
+        let (db, start) = prepare(None, true, durability).map_err(|failure| failure.about("the memory"))?;
         let store = Box::new(Sqlite { file: None, durability, db: Some(db), is_locked: false });
-        return Ok(Opened {
-            store,
-            rooms,
-            last,
-            mark: Some(mark),
-            description: "memory, and gone with the process".into(),
-        });
+        return Ok(start.with(store, "memory, and gone with the process".into()));
     };
     let name = path.display().to_string();
     check_place(&path, migrate).map_err(|failure| failure.about(&name))?;
     let identity = identity(&path);
-    let (db, rooms, last, mark) = prepare(Some(&path), migrate, durability).map_err(|failure| failure.about(&name))?;
+    let (db, start) = prepare(Some(&path), migrate, durability).map_err(|failure| failure.about(&name))?;
     let file = Some(File { path, identity });
     let store = Box::new(Sqlite { file, durability, db: Some(db), is_locked: false });
-    Ok(Opened { store, rooms, last, mark: Some(mark), description: format!("the SQLite database {name}") })
+    Ok(start.with(store, format!("the SQLite database {name}")))
 }
 
 /// The path that a URL names; none for a database in memory. `sqlite:PATH` and `sqlite://PATH` take it as it stands. With
@@ -106,6 +99,19 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::TABLES | Trouble::BROKEN => lasting(FOREIGN),
+            Trouble { sentence, remedy } => Self {
+                rest: format!("can't be used: {sentence}"),
+                is_passing: remedy == Remedy::Wait,
+                lacks_migration: false,
+            },
+        }
+    }
+}
+
 /// Sees to it that there is a file; it is made if it is missing and may be made. SQLite would not say what is wrong.
 fn check_place(path: &Path, migrate: bool) -> Result<(), Failure> {
     let failed = |what: &str, error: io::Error| match error.kind() {
@@ -137,29 +143,23 @@ fn is_in_a_folder(path: &Path) -> bool {
 
 /// Connects, sees to the schema, and reads what the hub starts from. How the file is written is settled last: it may
 /// turn out to be somebody else's.
-fn prepare(
-    path: Option<&Path>,
-    migrate: bool,
-    durability: Durability,
-) -> Result<(Connection, Vec<RoomRecord>, Timestamp, Mark), Failure> {
+fn prepare(path: Option<&Path>, migrate: bool, durability: Durability) -> Result<(Connection, Start), Failure> {
     let mut db = connect(path)?;
     if db.is_readonly("main")? {
         return Err(lasting("can't be written to"));
     }
     see_to_schema(&mut db, migrate)?;
-    let rooms = rooms::list_open(&db)?;
-    if rooms.first().is_none_or(|room| room.id != RoomId::LOBBY) {
+    let start = Start::read(&mut db)?;
+    if start.rooms.first().is_none_or(|room| room.id != RoomId::LOBBY) {
         return Err(lasting("has no lobby: the row 1 of chats is missing or private"));
     }
-    let last = last_time(&db)?;
     settle(&db, durability)?;
     let mode: String = db.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     // A file system without memory shared between processes, say one from the network, has none.
     if path.is_some() && mode != "wal" {
         return Err(lasting("lies where SQLite can't keep a write-ahead log"));
     }
-    let mark = attend::mark(&db)?;
-    Ok((db, rooms, last, mark))
+    Ok((db, start))
 }
 
 fn see_to_schema(db: &mut Connection, migrate: bool) -> Result<(), Failure> {
@@ -171,13 +171,4 @@ fn see_to_schema(db: &mut Connection, migrate: bool) -> Result<(), Failure> {
         return Err(unmigrated(format!("has schema version {version} instead of {latest}, and may not be migrated")));
     }
     Ok(schema::migrate(db)?)
-}
-
-/// The time of the newest message: the last by the index of times, which may be disturbed by foreign forms, or the one
-/// with the greatest id, whichever is later.
-fn last_time(db: &Connection) -> rusqlite::Result<Timestamp> {
-    let read = |sql| rows::first(db, sql, [], |row| rows::time(row, 0)).map(Option::unwrap_or_default);
-    let by_time = read("SELECT created_date FROM messages ORDER BY created_date DESC LIMIT 1")?;
-    let by_id = read("SELECT created_date FROM messages ORDER BY id DESC LIMIT 1")?;
-    Ok(by_time.max(by_id))
 }

@@ -1,10 +1,8 @@
 //! The jobs about what becomes of messages after they were said: they are changed, deleted, reacted to and read. Each
 //! such change is noted in a journal, from which those hear of it who were away.
 
-use rusqlite::{Connection, Row, params};
-
-use super::super::DELETED_USER;
-use super::{Halt, people, rooms, rows};
+use super::database::values;
+use super::{DELETED_USER, Database, Halt, Held, Row, Trouble, people, rooms, rows};
 use crate::hub::job::{Change, ChangeRecord, Done, Fault, Former, Reach, Reader};
 use crate::id::{ChangeId, MessageId, Reference, RoomId, RoomIds, UserId};
 use crate::timestamp::Timestamp;
@@ -19,20 +17,20 @@ struct Found {
     was: Former,
 }
 
-fn find(db: &Connection, message: MessageId) -> Result<Found, Halt> {
+fn find(db: &mut impl Database, message: MessageId) -> Result<Found, Halt> {
     let sql = "SELECT c.id, c.uuid, c.is_private, c.owner_id, u.id, \
                m.sender_id, m.created_date, m.content, m.file FROM messages m JOIN chats c ON c.id = m.chat_id \
                LEFT JOIN users u ON u.uuid = m.sender_id WHERE m.id = ?1";
-    let found = rows::first(db, sql, [message.0], |row| {
-        let (owner, author): (Option<i64>, Option<i64>) = (row.get(3)?, row.get(4)?);
-        let room = RoomIds { id: RoomId(row.get(0)?), uuid: rows::uuid(row, 1)? };
+    let found = rows::first(db, sql, &values![message], |row| {
+        let (owner, author) = (row.optional(3, Row::integer)?, row.optional(4, Row::integer)?);
+        let room = RoomIds { id: RoomId(row.integer(0)?), uuid: row.uuid(1)? };
         let (owner, author, was) = (owner.map(UserId), author.map(UserId), former(row, 5)?);
-        Ok(Found { room, is_private: row.get(2)?, owner, author, was })
+        Ok(Found { room, is_private: row.boolean(2)?, owner, author, was })
     })?;
     found.ok_or(Fault::NoSuchMessage.into())
 }
 
-fn find_in(db: &Connection, message: MessageId, reach: &Reach, user: Option<UserId>) -> Result<Found, Halt> {
+fn find_in(db: &mut impl Database, message: MessageId, reach: &Reach, user: Option<UserId>) -> Result<Found, Halt> {
     let found = find(db, message)?;
     let room = found.room.id;
     let is_visible = match reach {
@@ -44,34 +42,33 @@ fn find_in(db: &Connection, message: MessageId, reach: &Reach, user: Option<User
 }
 
 /// The message in the four columns from that one on.
-fn former(row: &Row<'_>, column: usize) -> rusqlite::Result<Former> {
+fn former(row: &impl Row, column: usize) -> Held<Former> {
     Ok(Former {
-        sender: rows::uuid(row, column)?,
-        at: rows::time(row, column + 1)?,
-        text: rows::text(row, column + 2)?,
-        file: rows::optional(row, column + 3, rows::text)?,
+        sender: row.uuid(column)?,
+        at: row.time(column + 1)?,
+        text: row.text(column + 2)?,
+        file: row.optional(column + 3, Row::text)?,
     })
 }
 
 /// Writes into the journal.
 fn note(
-    db: &Connection,
+    db: &mut impl Database,
     message: MessageId,
     room: RoomIds,
     user: Option<UserId>,
     kind: &str,
     emoji: Option<&str>,
     at: Timestamp,
-) -> rusqlite::Result<ChangeId> {
+) -> Held<ChangeId> {
     let sql = "INSERT INTO message_changes (message_id, chat_id, user_id, kind, emoji, changed_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let user = user.map(|user| user.0);
-    rows::change(db, sql, params![message.0, room.id.0, user, kind, emoji, at.to_string()])?;
-    Ok(ChangeId(db.last_insert_rowid()))
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
+    let change = rows::first(db, sql, &values![message, room.id, user, kind, emoji, at], |row| row.integer(0))?;
+    change.map(ChangeId).ok_or(Trouble::REFUSED)
 }
 
 pub(super) fn edit(
-    db: &Connection,
+    db: &mut impl Database,
     message: MessageId,
     text: &str,
     by: Option<UserId>,
@@ -86,23 +83,28 @@ pub(super) fn edit(
         return Err(Fault::NoSuchMessage.into());
     }
     let sql = "UPDATE messages SET content = ?2, edited_at = ?3 WHERE id = ?1";
-    rows::change(db, sql, params![message.0, text, at.to_string()])?;
+    db.change(sql, &values![message, text, at])?;
     let change = note(db, message, room, by, "edited", None, at)?;
     Ok(Done::Edited { message, room, at, was: Some(was), change })
 }
 
-pub(super) fn delete(db: &Connection, message: MessageId, by: Option<UserId>, at: Timestamp) -> Result<Done, Halt> {
+pub(super) fn delete(
+    db: &mut impl Database,
+    message: MessageId,
+    by: Option<UserId>,
+    at: Timestamp,
+) -> Result<Done, Halt> {
     let Found { room, author, owner, was, .. } = find(db, message)?;
     if by.is_some_and(|_| author != by && owner != by) {
         return Err(Fault::NoSuchMessage.into());
     }
-    rows::change(db, "DELETE FROM messages WHERE id = ?1", [message.0])?;
+    db.change("DELETE FROM messages WHERE id = ?1", &values![message])?;
     let change = note(db, message, room, by, "deleted", None, at)?;
     Ok(Done::MessageDeleted { message, room, was: Some(was), change })
 }
 
 pub(super) fn react(
-    db: &Connection,
+    db: &mut impl Database,
     message: MessageId,
     user: UserId,
     emoji: &str,
@@ -114,11 +116,11 @@ pub(super) fn react(
     let room = find_in(db, message, reach, Some(user))?.room;
     let count = if is_removed {
         let sql = "DELETE FROM message_reactions WHERE message_id = ?1 AND user_id = ?2 AND emoji = ?3";
-        rows::change(db, sql, params![message.0, user.0, emoji])?
+        db.change(sql, &values![message, user, emoji])?
     } else {
         let sql = "INSERT INTO message_reactions (message_id, user_id, emoji, reacted_at) VALUES (?1, ?2, ?3, ?4) \
                    ON CONFLICT DO NOTHING";
-        rows::change(db, sql, params![message.0, user.0, emoji, at.to_string()])?
+        db.change(sql, &values![message, user, emoji, at])?
     };
     let kind = if is_removed { "unreacted" } else { "reacted" };
     let change = match count {
@@ -128,8 +130,8 @@ pub(super) fn react(
     Ok(Done::Reacted { message, room, change })
 }
 
-pub(super) fn confirm(
-    db: &Connection,
+pub(super) fn confirm<D: Database>(
+    db: &mut D,
     message: MessageId,
     user: Reference,
     reach: &Reach,
@@ -140,7 +142,7 @@ pub(super) fn confirm(
     let Found { room, author, .. } = find_in(db, message, reach, Some(user.id))?;
     let is_new = (counts_own || author != Some(user.id)) && {
         let sql = "INSERT INTO message_reads (message_id, user_id, read_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-        rows::change(db, sql, params![message.0, user.id.0, at.to_string()])? > 0
+        db.change(sql, &values![message, user.id, at])? > 0
     };
     let mut change = None;
     if is_new {
@@ -148,37 +150,35 @@ pub(super) fn confirm(
         change = Some(note(db, message, room, Some(user.id), "confirmed", None, at)?);
     }
     let sql = "SELECT count(*), min(CASE WHEN user_id = ?2 THEN read_at END) FROM message_reads WHERE message_id = ?1";
-    let (read_by, first) = db
-        .prepare_cached(sql)?
-        .query_row([message.0, user.id.0], |row| Ok((rows::count(row, 0)?, rows::optional(row, 1, rows::time)?)))?;
+    let read = |row: &D::Row<'_>| Ok((row.count(0)?, row.optional(1, Row::time)?));
+    let (read_by, first) = rows::first(db, sql, &values![message, user.id], read)?.ok_or(Trouble::TABLES)?;
     let (user, user_uuid, at) = (user.id, user.uuid, first.unwrap_or(at));
     Ok(Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change })
 }
 
 /// A participant has read up to a message: to the time at which it was said, so that none that came later is passed over.
-fn move_forward(db: &Connection, message: MessageId, room: RoomId, user: UserId) -> rusqlite::Result<()> {
+fn move_forward(db: &mut impl Database, message: MessageId, room: RoomId, user: UserId) -> Held<()> {
     let sql = "SELECT created_date FROM messages WHERE id = ?1";
-    let Some(said_at) = rows::first(db, sql, [message.0], |row| rows::time(row, 0))? else { return Ok(()) };
+    let Some(said_at) = rows::first(db, sql, &values![message], |row| row.time(0))? else { return Ok(()) };
     let sql = "UPDATE chat_participants SET last_read_at = ?3 \
                WHERE chat_id = ?1 AND user_id = ?2 AND (last_read_at IS NULL OR last_read_at < ?3)";
-    rows::change(db, sql, params![room.0, user.0, said_at.to_string()]).map(drop)
+    db.change(sql, &values![room, user, said_at]).map(drop)
 }
 
-pub(super) fn readers(db: &Connection, message: MessageId, reach: &Reach) -> Result<Done, Halt> {
+pub(super) fn readers(db: &mut impl Database, message: MessageId, reach: &Reach) -> Result<Done, Halt> {
     find_in(db, message, reach, None)?;
     let sql = "SELECT u.id, CASE WHEN u.deleted_at IS NOT NULL THEN ?2 ELSE u.username END, r.read_at \
                FROM message_reads r JOIN users u ON u.id = r.user_id WHERE r.message_id = ?1 ORDER BY r.read_at, u.id";
-    let mut statement = db.prepare_cached(sql)?;
-    let readers = statement.query_map(params![message.0, DELETED_USER], |row| {
-        Ok(Reader { user: UserId(row.get(0)?), name: rows::text(row, 1)?, at: rows::time(row, 2)? })
+    let readers = rows::all(db, sql, &values![message, DELETED_USER], |row| {
+        Ok(Reader { user: UserId(row.integer(0)?), name: row.text(1)?, at: row.time(2)? })
     })?;
-    Ok(Done::Readers { message, readers: readers.collect::<rusqlite::Result<_>>()? })
+    Ok(Done::Readers { message, readers })
 }
 
 /// Whether the journal has everything after that change, up to the last one.
-pub(super) fn reaches_back_to(db: &Connection, since: ChangeId, last: ChangeId) -> rusqlite::Result<bool> {
-    let first: Option<i64> =
-        db.prepare_cached("SELECT min(id) FROM message_changes")?.query_row([], |row| row.get(0))?;
+pub(super) fn reaches_back_to(db: &mut impl Database, since: ChangeId, last: ChangeId) -> Held<bool> {
+    let sql = "SELECT min(id) FROM message_changes";
+    let first = rows::first(db, sql, &[], |row| row.optional(0, Row::integer))?.flatten();
     // Only its beginning is ever cut off, apart from what went with a room.
     Ok(since == last || first.is_some_and(|first| first <= since.0.saturating_add(1)))
 }
@@ -186,31 +186,30 @@ pub(super) fn reaches_back_to(db: &Connection, since: ChangeId, last: ChangeId) 
 /// What has become of a room's messages after that change, oldest first, at most so much, and whether there is more. Of
 /// messages that are gone it is only told that they are.
 pub(super) fn part_after(
-    db: &Connection,
+    db: &mut impl Database,
     room: RoomIds,
     after: ChangeId,
     most: usize,
-) -> rusqlite::Result<(Vec<(ChangeId, ChangeRecord)>, bool)> {
+) -> Held<(Vec<(ChangeId, ChangeRecord)>, bool)> {
     let sql = "SELECT u.id, u.uuid, u.username, x.id, x.message_id, x.changed_at, x.kind, x.emoji, \
                CASE x.kind WHEN 'confirmed' \
                THEN (SELECT count(*) FROM message_reads r WHERE r.message_id = x.message_id) ELSE 0 END, \
                m.id, m.sender_id, m.created_date, m.content, m.file \
                FROM message_changes x LEFT JOIN users u ON u.id = x.user_id LEFT JOIN messages m ON m.id = x.message_id \
                WHERE x.chat_id = ?1 AND x.id > ?2 AND (x.kind = 'deleted' OR m.id IS NOT NULL) ORDER BY x.id LIMIT ?3";
-    let mut statement = db.prepare_cached(sql)?;
     let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
-    let found = statement.query_map([room.id.0, after.0, limit], |row| {
-        let what = match rows::text(row, 6)?.as_str() {
-            "edited" => Change::Edited(rows::text(row, 12)?),
+    let mut changes = rows::all(db, sql, &values![room.id, after, limit], |row| {
+        let what = match row.text(6)?.as_str() {
+            "edited" => Change::Edited(row.text(12)?),
             "deleted" => Change::Deleted,
-            "confirmed" => Change::Confirmed { read_by: rows::count(row, 8)? },
-            kind => Change::Reacted { emoji: rows::text(row, 7)?, is_removed: kind == "unreacted" },
+            "confirmed" => Change::Confirmed { read_by: row.count(8)? },
+            kind => Change::Reacted { emoji: row.text(7)?, is_removed: kind == "unreacted" },
         };
-        let (user, at) = (rows::optional(row, 0, |row, _| rows::user(row))?, rows::time(row, 5)?);
-        let was = rows::optional(row, 9, |row, column| former(row, column + 1))?;
-        Ok((ChangeId(row.get(3)?), ChangeRecord { message: MessageId(row.get(4)?), room, user, at, what, was }))
+        let (user, at) = (row.optional(0, |row, _| rows::user(row))?, row.time(5)?);
+        let was = row.optional(9, |row, column| former(row, column + 1))?;
+        let message = MessageId(row.integer(4)?);
+        Ok((ChangeId(row.integer(3)?), ChangeRecord { message, room, user, at, what, was }))
     })?;
-    let mut changes = found.collect::<rusqlite::Result<Vec<_>>>()?;
     let has_more = changes.len() > most;
     changes.truncate(most);
     Ok((changes, has_more))

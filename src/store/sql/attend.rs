@@ -1,8 +1,7 @@
 //! The jobs about who is here: somebody begins to take part, chooses rooms, comes back and is told what they missed.
 
-use rusqlite::{Connection, Row, params};
-
-use super::{Halt, changes, chats, people, rows, said};
+use super::database::values;
+use super::{Database, Halt, Held, Row, Trouble, changes, chats, people, rows, said};
 use crate::hub::Recovery;
 use crate::hub::job::{Attended, Missed, RoomRecord};
 use crate::id::{ChangeId, Mark, MessageId, Reference, RoomId, RoomIds, UserId};
@@ -18,7 +17,7 @@ const MOST_MISSED_BYTES: usize = 512 * 1024;
 const CHANGES_HOLD_DAYS: i64 = 30;
 
 pub(super) fn attend(
-    db: &Connection,
+    db: &mut impl Database,
     user: &str,
     most: usize,
     follows_all: bool,
@@ -30,8 +29,7 @@ pub(super) fn attend(
         None => people::find_by_name(db, user)?,
     };
     let mark = mark(db)?;
-    let mut all: Vec<RoomRecord> =
-        chats::participations(db, user.id, usize::MAX)?.into_iter().map(|participation| participation.room).collect();
+    let mut all: Vec<RoomRecord> = chats::participations(db, user.id)?;
     let (mut chosen, mut missed) = (Vec::new(), None);
     if let Some(recovery) = recovery {
         chosen = find_chosen(db, &recovery.pid, user.id)?;
@@ -50,37 +48,33 @@ pub(super) fn attend(
     Ok(Attended { user, rooms: all, chosen, mark, missed })
 }
 
-/// The highest ids that were ever given, whether or not what had them is still there.
-pub(super) fn mark(db: &Connection) -> rusqlite::Result<Mark> {
-    let last = |table: &str| {
-        let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
-        rows::first(db, sql, [table], |row| row.get(0)).map(Option::unwrap_or_default)
-    };
-    Ok(Mark { message: MessageId(last("messages")?), change: ChangeId(last("message_changes")?) })
+/// How far the store is.
+pub(super) fn mark<D: Database>(db: &mut D) -> Held<Mark> {
+    let read = |row: &D::Row<'_>| Ok(Mark { message: MessageId(row.integer(0)?), change: ChangeId(row.integer(1)?) });
+    rows::first(db, D::MARK, &[], read)?.ok_or(Trouble::TABLES)
 }
 
 /// The rooms that a session has chosen, as far as they are still open to that user, in the order of choosing, and when it
 /// chose them.
-fn find_chosen(db: &Connection, pid: &str, user: UserId) -> rusqlite::Result<Vec<(RoomRecord, Timestamp)>> {
+fn find_chosen(db: &mut impl Database, pid: &str, user: UserId) -> Held<Vec<(RoomRecord, Timestamp)>> {
     let sql = concat!(
         "SELECT ",
         rows::room_columns!(),
         ", s.chosen_at FROM socket_rooms s JOIN chats c ON c.id = s.chat_id WHERE s.pid = ?1 AND (NOT c.is_private OR EXISTS \
          (SELECT 1 FROM chat_participants p WHERE p.chat_id = c.id AND p.user_id = ?2)) ORDER BY s.chosen_at, c.id"
     );
-    let read = |row: &Row<'_>| Ok((rows::room(row)?, rows::time(row, 6)?));
-    db.prepare_cached(sql)?.query_map(params![pid, user.0], read)?.collect()
+    rows::all(db, sql, &values![pid, user], |row| Ok((rows::room(row)?, row.time(6)?)))
 }
 
 /// What happened in those rooms since then, and since each was chosen, unless that is too much, or more than is known.
 fn find_missed(
-    db: &Connection,
+    db: &mut impl Database,
     user: UserId,
     rooms: &[(&RoomRecord, Timestamp)],
     since: Mark,
     mark: Mark,
     most: usize,
-) -> rusqlite::Result<Option<Missed>> {
+) -> Held<Option<Missed>> {
     // It may be a mark of another database.
     let is_ours = since.message <= mark.message && since.change <= mark.change;
     if !is_ours || !changes::reaches_back_to(db, since.change, mark.change)? {
@@ -111,30 +105,30 @@ fn find_missed(
 }
 
 /// A room that is gone meanwhile can't be chosen.
-pub(super) fn follow(db: &Connection, pid: &str, room: RoomId, is_in: bool, at: Timestamp) -> Result<(), Halt> {
+pub(super) fn follow(db: &mut impl Database, pid: &str, room: RoomId, is_in: bool, at: Timestamp) -> Result<(), Halt> {
     if is_in {
         let sql = "INSERT INTO socket_rooms (pid, chat_id, chosen_at) SELECT ?1, id, ?3 FROM chats WHERE id = ?2 \
-                   ON CONFLICT DO UPDATE SET chosen_at = excluded.chosen_at";
-        rows::change(db, sql, params![pid, room.0, at.to_string()])?;
+                   ON CONFLICT (pid, chat_id) DO UPDATE SET chosen_at = excluded.chosen_at";
+        db.change(sql, &values![pid, room, at])?;
     } else {
-        rows::change(db, "DELETE FROM socket_rooms WHERE pid = ?1 AND chat_id = ?2", params![pid, room.0])?;
+        db.change("DELETE FROM socket_rooms WHERE pid = ?1 AND chat_id = ?2", &values![pid, room])?;
     }
     Ok(())
 }
 
-pub(super) fn forget(db: &Connection, pid: &str) -> Result<(), Halt> {
-    rows::change(db, "DELETE FROM socket_rooms WHERE pid = ?1", [pid])?;
+pub(super) fn forget(db: &mut impl Database, pid: &str) -> Result<(), Halt> {
+    db.change("DELETE FROM socket_rooms WHERE pid = ?1", &values![pid])?;
     Ok(())
 }
 
 /// Nobody is here yet, and what is kept for a while only has had its time.
-pub(super) fn begin(db: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    let days_ago = |days: i64| Timestamp::from_microseconds(now.microseconds() - days * 86_400_000_000).to_string();
-    rows::change(db, "UPDATE users SET status = 'offline' WHERE status <> 'offline'", [])?;
-    rows::change(db, "DELETE FROM socket_rooms WHERE chosen_at < ?1", [days_ago(CHOICES_HOLD_DAYS)])?;
+pub(crate) fn begin(db: &mut impl Database, now: Timestamp) -> Held<()> {
+    let days_ago = |days: i64| Timestamp::from_microseconds(now.microseconds() - days * 86_400_000_000);
+    db.change("UPDATE users SET status = 'offline' WHERE status <> 'offline'", &[])?;
+    db.change("DELETE FROM socket_rooms WHERE chosen_at < ?1", &values![days_ago(CHOICES_HOLD_DAYS)])?;
     // A beginning is cut off, by the ids, so that what is left has no gaps.
     let sql = "SELECT id FROM message_changes WHERE changed_at >= ?1 ORDER BY id LIMIT 1";
-    let first = rows::first(db, sql, [days_ago(CHANGES_HOLD_DAYS)], |row| row.get::<_, i64>(0))?;
-    rows::change(db, "DELETE FROM message_changes WHERE id < ?1", [first.unwrap_or(i64::MAX)])?;
+    let first = rows::first(db, sql, &values![days_ago(CHANGES_HOLD_DAYS)], |row| row.integer(0))?;
+    db.change("DELETE FROM message_changes WHERE id < ?1", &values![first.unwrap_or(i64::MAX)])?;
     Ok(())
 }

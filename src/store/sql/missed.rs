@@ -1,13 +1,11 @@
 //! The job of telling a room to somebody who has heard it up to a point, part by part: first what was said, then what
 //! became of it.
 
-use rusqlite::Connection;
-
-use super::{Halt, attend, changes, rooms, said};
+use super::{Database, Halt, attend, changes, rooms, said};
 use crate::hub::job::{Done, Missed};
 use crate::id::{ChangeId, Mark, RoomId};
 
-pub(super) fn read(db: &Connection, room: RoomId, since: Mark, most: usize) -> Result<Done, Halt> {
+pub(super) fn read(db: &mut impl Database, room: RoomId, since: Mark, most: usize) -> Result<Done, Halt> {
     let room = rooms::find_for(db, room.into(), None)?.ids();
     let last = attend::mark(db)?;
     let (messages, has_more) = said::part_after(db, room.id, since.message, most)?;

@@ -1,0 +1,144 @@
+//! What the jobs ask of a database, and the values that cross to it and back.
+
+use std::ops::ControlFlow;
+
+use super::Held;
+use crate::id::{ChangeId, MessageId, RoomId, UserId, Uuid};
+use crate::timestamp::Timestamp;
+
+/// A connection to a database, and the words in which it differs from others.
+///
+/// The parameters of a statement are `?1`, `?2`, …. Statements are few and live as long as the program, so each is
+/// prepared once.
+pub(crate) trait Database {
+    /// What is read of an answer.
+    type Row<'r>: Row;
+
+    /// Asks for the highest ids of messages and of changes that were ever given, whether or not what had them is still
+    /// there.
+    const MARK: &'static str;
+
+    /// Begins a transaction. One that is to write may have to say so at the start.
+    fn begin(&mut self, writes: bool) -> Held<()>;
+
+    /// Runs a statement that has no parameters and no answer.
+    fn run(&mut self, sql: &'static str) -> Held<()>;
+
+    /// Asks, and takes the rows in their order until told to stop. What is not taken is not kept in memory.
+    fn ask(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        take: impl FnMut(&Self::Row<'_>) -> Held<ControlFlow<()>>,
+    ) -> Held<()>;
+
+    /// Changes something; says how many rows.
+    fn change(&mut self, sql: &'static str, values: &[Value<'_>]) -> Held<usize>;
+
+    /// Runs a statement for each row of values, in their order, and takes all rows of the answers. The statement says
+    /// in a comment where the table `each` of these values would stand, for a database that is quicker when it gets all
+    /// of them at once: `/*, each*/` or `/*FROM each*/`.
+    fn each<const N: usize>(
+        &mut self,
+        sql: &'static str,
+        rows: &[[Value<'_>; N]],
+        take: impl FnMut(&Self::Row<'_>) -> Held<()>,
+    ) -> Held<()>;
+}
+
+/// A row of an answer. Outside programs write rows too, and one that wrote something odd must not make a room
+/// unreadable: what can't be read as it should be becomes the nearest that can be shown.
+pub(crate) trait Row {
+    fn is_null(&self, column: usize) -> Held<bool>;
+    fn integer(&self, column: usize) -> Held<i64>;
+    fn boolean(&self, column: usize) -> Held<bool>;
+    fn text(&self, column: usize) -> Held<String>;
+    fn uuid(&self, column: usize) -> Held<Uuid>;
+    fn time(&self, column: usize) -> Held<Timestamp>;
+
+    /// A number that is not negative.
+    fn count(&self, column: usize) -> Held<u64> {
+        self.integer(column).map(i64::cast_unsigned)
+    }
+
+    /// What is in a column, unless it is empty.
+    fn optional<T>(&self, column: usize, read: impl FnOnce(&Self, usize) -> Held<T>) -> Held<Option<T>> {
+        if self.is_null(column)? { Ok(None) } else { read(self, column).map(Some) }
+    }
+}
+
+/// A value on its way into the database. What is missing has a kind too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    Integer(Option<i64>),
+    Boolean(bool),
+    Text(Option<&'a str>),
+    Uuid(Uuid),
+    Time(Timestamp),
+}
+
+/// The values of a statement.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { [$($crate::store::sql::Value::from($value)),*] };
+}
+pub(crate) use values;
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Integer(Some(number))
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(boolean: bool) -> Self {
+        Self::Boolean(boolean)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Value<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(Some(text))
+    }
+}
+
+impl From<Uuid> for Value<'_> {
+    fn from(uuid: Uuid) -> Self {
+        Self::Uuid(uuid)
+    }
+}
+
+impl From<Timestamp> for Value<'_> {
+    fn from(time: Timestamp) -> Self {
+        Self::Time(time)
+    }
+}
+
+macro_rules! from_ids {
+    ($($id:ty),*) => {
+        $(impl From<$id> for Value<'_> {
+            fn from(id: $id) -> Self {
+                Self::Integer(Some(id.0))
+            }
+        }
+
+        impl From<Option<$id>> for Value<'_> {
+            fn from(id: Option<$id>) -> Self {
+                Self::Integer(id.map(|id| id.0))
+            }
+        })*
+    };
+}
+
+from_ids!(UserId, RoomId, MessageId, ChangeId);

@@ -5,8 +5,6 @@
 
 #[path = "common/disk.rs"]
 mod disk;
-#[path = "sqlite/start.rs"]
-mod start;
 #[path = "common/subject.rs"]
 mod subject;
 
@@ -84,19 +82,6 @@ fn a_batch_is_one_transaction() {
 }
 
 #[test]
-fn what_is_acknowledged_is_there_for_other_processes() {
-    let mut s = file();
-    let other = Connection::open(s.path()).unwrap();
-    let count = || other.query_row("SELECT count(*) FROM messages", [], |row| row.get::<_, i64>(0)).unwrap();
-    for number in 1..=10 {
-        s.say(RoomId::LOBBY, guest(1), "hi");
-        assert_eq!(count(), number);
-    }
-    let mode: String = other.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
-    assert_eq!(mode, "wal");
-}
-
-#[test]
 fn rows_of_other_programs_are_messages_like_any() {
     let mut s = file();
     let ada = s.user("ada");
@@ -130,42 +115,6 @@ fn rows_of_other_programs_are_messages_like_any() {
     ] {
         assert!(other.execute(refused, []).is_err(), "{refused}");
     }
-}
-
-#[test]
-fn the_times_of_rooms_and_readers_move_forward_only() {
-    let mut s = file();
-    let (ada, bob) = (s.user("ada"), s.user("bob"));
-    let club = s.private("club", ada.id, &[bob.id]);
-    let said = [0, 1].map(|_| s.say(club.id, Author::User(ada.id.into()), "hm"));
-    let other = Connection::open(s.path()).unwrap();
-    let time = |sql: &str| other.query_row(sql, [], |row| row.get::<_, Option<String>>(0)).unwrap();
-    let moved = |id: RoomId| time(&format!("SELECT updated_at FROM chats WHERE id = {id}"));
-    let read = |id: UserId| time(&format!("SELECT last_read_at FROM chat_participants WHERE user_id = {id}"));
-    assert_eq!((moved(club.id), read(bob.id)), (Some(said[1].at.to_string()), None));
-    // To the time of the message: what was said until it was confirmed has not been read.
-    for message in [said[1].message, said[0].message] {
-        s.one(confirm(message, bob.id, at(500))).unwrap();
-        assert_eq!((read(bob.id), read(ada.id)), (Some(said[1].at.to_string()), None));
-    }
-}
-
-#[test]
-fn a_rule_of_another_program_refuses_one_job_and_not_its_neighbours() {
-    let mut s = file();
-    let other = Connection::open(s.path()).unwrap();
-    let rule = "CREATE TRIGGER no_shouting AFTER INSERT ON messages WHEN NEW.content = upper(NEW.content) \
-                BEGIN SELECT RAISE(ABORT, 'secret reason'); END";
-    other.execute_batch(rule).unwrap();
-    let jobs = ["one", "TWO", "three"].map(|text| s.draft(RoomId::LOBBY, guest(1), text, Some(text)));
-    let outcomes = s.all(&jobs);
-    assert!(outcomes[0].is_ok() && outcomes[2].is_ok());
-    assert_eq!(outcomes[1], Err(Fault::Unsupported("the database refused it".into())));
-    assert_eq!(s.texts(RoomId::LOBBY), ["one", "three"]);
-    // Nothing is left of it: its mark is free.
-    other.execute_batch("DROP TRIGGER no_shouting").unwrap();
-    let retried = s.one(jobs[1].clone());
-    assert!(!appended(retried).is_repeat);
 }
 
 #[test]

@@ -4,17 +4,21 @@
 
 #[path = "stores/attending.rs"]
 mod attending;
+#[path = "stores/beginning.rs"]
+mod beginning;
 #[path = "stores/changes.rs"]
 mod changes;
 #[path = "stores/chats.rs"]
 mod chats;
+#[path = "stores/others.rs"]
+mod others;
 #[path = "common/subject.rs"]
 mod subject;
 
 use roomcast::hub::Place;
 use roomcast::hub::job::{Author, Done, Fault, Job, Reach, Reader};
 use roomcast::id::{MessageId, Reference, RoomId, UserId, Uuid};
-use subject::{Subject, appended, at, confirm, guest, room, subjects, user};
+use subject::{Subject, appended, at, confirm, guest, lasting_subjects, room, subjects, user};
 
 const NOBODY: Reference = Reference::Number(999);
 
@@ -365,7 +369,7 @@ fn a_batch_is_done_in_its_order_and_a_refusal_disturbs_nobody() {
 
 #[test]
 fn what_was_stored_is_there_when_it_is_opened_again() {
-    for mut s in subjects().into_iter().filter(|subject| subject.is_lasting) {
+    for mut s in lasting_subjects() {
         let ada = s.user("ada");
         let (tea, _club) = (s.room("tea", ada.id), s.private("club", ada.id, &[]));
         let message = s.say(tea.id, by(ada.id), "keep me").message;
@@ -390,10 +394,9 @@ fn what_was_stored_is_there_when_it_is_opened_again() {
 
 #[test]
 fn an_empty_store_has_the_lobby_and_no_time() {
-    for s in subjects() {
-        drop(s);
+    let opened = lasting_subjects().into_iter().map(|mut s| s.reopen());
+    for opened in opened.chain([subject::open("sqlite::memory:")]) {
+        assert_eq!(opened.last.microseconds(), 0);
+        assert_eq!(opened.rooms.iter().map(|room| room.id).collect::<Vec<_>>(), [RoomId::LOBBY]);
     }
-    let opened = subject::open("sqlite::memory:");
-    assert_eq!(opened.last.microseconds(), 0);
-    assert_eq!(opened.rooms.iter().map(|room| room.id).collect::<Vec<_>>(), [RoomId::LOBBY]);
 }

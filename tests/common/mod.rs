@@ -6,6 +6,7 @@
 
 pub mod event;
 pub mod trace;
+mod waiting;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -17,15 +18,14 @@ use std::time::{Duration, Instant};
 
 use tungstenite::{Message, WebSocket};
 
+pub use waiting::{PATIENCE, wait_until, wait_within};
+
 pub const ACTION: &str = "/chatserver/connect";
 pub const ECHO: &str = "/echo";
 
 /// The variables that are understood besides the program's own.
 const FOREIGN: [&str; 7] =
     ["HOST", "PORT", "DEBUG", "DATABASE_URL", "SHELLO_API_URL", "SHELLO_API_KEY", "SHELLO_WS_PORT"];
-
-/// How long anything may take that should happen at once.
-pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running server. Killed when dropped.
 pub struct Server {
@@ -478,15 +478,5 @@ impl Client {
                 Err(error) => panic!("not closed in order: {error}"),
             }
         }
-    }
-}
-
-/// Waits for something that is bound to happen.
-#[track_caller]
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -3,6 +3,9 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+#[path = "database.rs"]
+pub mod database;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -36,8 +39,19 @@ pub struct Subject {
 
 /// One of each kind, with nothing in it.
 pub fn subjects() -> Vec<Subject> {
+    let mut subjects = lasting_subjects();
+    subjects.push(Subject::new("sqlite::memory:", false));
+    subjects
+}
+
+/// Of those the ones that are there when they are opened again, and that other programs can reach.
+pub fn lasting_subjects() -> Vec<Subject> {
     let file = format!("sqlite:{}", scratch_dir().join("chat.db").display());
-    vec![Subject::new(&file, true), Subject::new("sqlite::memory:", false)]
+    vec![
+        Subject::new(&file, true),
+        #[cfg(feature = "postgres")]
+        Subject::new(&database::postgres::Postgres::shared().database(), true),
+    ]
 }
 
 pub fn open(url: &str) -> Opened {
@@ -57,8 +71,34 @@ impl Subject {
         Self { url: url.into(), store: Some(open(url).store), is_lasting, seconds: 0 }
     }
 
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     pub fn path(&self) -> &Path {
         Path::new(self.url.strip_prefix("sqlite:").unwrap())
+    }
+
+    /// What another program finds with this query, see [`database::rows`].
+    #[track_caller]
+    pub fn sql(&self, sql: &str) -> Vec<Vec<String>> {
+        database::rows(&self.url, sql)
+    }
+
+    /// The only value that it finds.
+    #[track_caller]
+    pub fn value(&self, sql: &str) -> String {
+        database::value(&self.url, sql)
+    }
+
+    /// Whether the database refuses this statement of another program.
+    pub fn refuses(&self, sql: &str) -> bool {
+        database::is_refused(&self.url, sql)
+    }
+
+    /// Whether the words of SQL are PostgreSQL's, where they differ.
+    pub fn is_postgres(&self) -> bool {
+        self.url.starts_with("postgres")
     }
 
     /// Closes and opens it; yields what the hub would start from.

@@ -1,4 +1,4 @@
-//! `kill -9` at random moments under load, over and over on one database file. What was acknowledged or shown is there
+//! `kill -9` at random moments under load, over and over on one database, of either kind. What was acknowledged or shown is there
 //! once, with its text, in the order in which it was seen; ids never go back; the server starts again by itself.
 //!
 //! `SEED=n` repeats the lifetimes of a run. What the threads make of them is never quite the same.
@@ -6,22 +6,21 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 mod common;
+#[path = "common/database.rs"]
+mod database;
 #[path = "common/wire.rs"]
 mod wire;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{ACTION, Server, roomcast, scratch_dir};
-use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use wire::Wire;
 
-const ROUNDS: usize = 200;
 /// After so many rounds all is compared with the database.
 const CHECK_EVERY: usize = 20;
 /// In milliseconds, from when the load begins.
@@ -177,37 +176,35 @@ fn author<'a>(members: &'a [Member], text: &str) -> Option<(&'a Member, usize)> 
     Some((member, words.nth(1)?.parse().ok()?))
 }
 
-fn start(database: &Path) -> Server {
+fn start(database: &str) -> Server {
     let mut command = serve(database);
     command.args(["--rate", "0"]);
     Server::spawn(command)
 }
 
-fn serve(database: &Path) -> Command {
+fn serve(database: &str) -> Command {
     let mut command = roomcast();
-    command.args(["serve", "--listen", "127.0.0.1:0", "--database", &format!("sqlite:{}", database.display())]);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--database", database]);
     command
 }
 
 /// By room, its messages by id. The server is running, so that it is not the test that replays the journal.
 type Rows = HashMap<i64, BTreeMap<i64, String>>;
 
-fn rows(database: &Path) -> Rows {
-    let db = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    let verdict: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(verdict, "ok");
+fn rows(database: &str) -> Rows {
+    if database.starts_with("sqlite:") {
+        assert_eq!(database::value(database, "PRAGMA integrity_check"), "ok");
+    }
     let mut rows = Rows::new();
-    let mut statement = db.prepare("SELECT chat_id, id, content FROM messages").unwrap();
-    let mut found = statement.query([]).unwrap();
-    while let Some(row) = found.next().unwrap() {
-        rows.entry(row.get(0).unwrap()).or_default().insert(row.get(1).unwrap(), row.get(2).unwrap());
+    for row in database::rows(database, "SELECT chat_id, id, content FROM messages") {
+        let [room, id, text] = <[String; 3]>::try_from(row).unwrap();
+        rows.entry(room.parse().unwrap()).or_default().insert(id.parse().unwrap(), text);
     }
     rows
 }
 
-fn last_id(database: &Path) -> i64 {
-    let db = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-    db.query_row("SELECT coalesce(max(id), 0) FROM messages", [], |row| row.get(0)).unwrap()
+fn last_id(database: &str) -> i64 {
+    database::value(database, "SELECT coalesce(max(id), 0) FROM messages").parse().unwrap()
 }
 
 /// Compares what is stored with what the members were told. Returns how many of their tellings that are.
@@ -283,7 +280,7 @@ fn tell_all(server: &Server, room: i64) -> BTreeMap<i64, String> {
 }
 
 /// The members: three in a room of the event dialect, and five in the lobby, where both dialects meet.
-fn gather(database: &Path) -> Vec<Member> {
+fn gather(database: &str) -> Vec<Member> {
     let server = start(database);
     let mut wire = Wire::open(&server, "/ws");
     let [bob, cat, dan, eve, ann] = ["bob", "cat", "dan", "eve", "ann"].map(|name| {
@@ -323,7 +320,7 @@ fn live(server: Server, members: &mut [Member], floor: i64, lifetime: Option<Dur
 }
 
 /// A server that is killed while it starts, perhaps while it replays the journal.
-fn be_stillborn(database: &Path, after: Duration) {
+fn be_stillborn(database: &str, after: Duration) {
     let mut child = serve(database).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     thread::sleep(after);
     child.kill().unwrap();
@@ -332,33 +329,44 @@ fn be_stillborn(database: &Path, after: Duration) {
 
 #[test]
 fn what_was_acknowledged_or_shown_outlives_kill_9() {
+    outlives_kill_9(&format!("sqlite:{}", scratch_dir().join("chat.db").display()), 200);
+}
+
+/// Fewer rounds: here it is not we who bring anything to the disk.
+#[cfg(feature = "postgres")]
+#[test]
+fn what_was_acknowledged_or_shown_outlives_kill_9_on_postgres() {
+    let postgres = database::postgres::Postgres::start();
+    outlives_kill_9(&postgres.database(), 40);
+}
+
+fn outlives_kill_9(database: &str, rounds: usize) {
     let seed = std::env::var("SEED").ok().map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
     println!("SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let database = scratch_dir().join("chat.db");
     let began = Instant::now();
-    let mut members = gather(&database);
+    let mut members = gather(database);
     let (mut floor, mut slowest_start, mut stillborn) = (0, Duration::ZERO, 0);
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         if random.u8(..8) == 0 {
-            be_stillborn(&database, Duration::from_micros(random.u64(..20_000)));
+            be_stillborn(database, Duration::from_micros(random.u64(..20_000)));
             stillborn += 1;
         }
         let starting = Instant::now();
-        let server = start(&database);
+        let server = start(database);
         slowest_start = slowest_start.max(starting.elapsed());
-        floor = floor.max(last_id(&database));
+        floor = floor.max(last_id(database));
         let lifetime = Duration::from_millis(random.u64(LIFETIMES));
         live(server, &mut members, floor, Some(lifetime));
         floor = members.iter().map(Member::highest).max().unwrap().max(floor);
         if (round + 1) % CHECK_EVERY == 0 {
-            let server = start(&database);
-            check(&members, &rows(&database));
+            let server = start(database);
+            check(&members, &rows(database));
             floor = floor.max(say_and_delete(server, &members[0]));
         }
     }
-    let mut server = live(start(&database), &mut members, floor, None).unwrap();
-    let rows = rows(&database);
+    let mut server = live(start(database), &mut members, floor, None).unwrap();
+    let rows = rows(database);
     let tellings = check(&members, &rows);
     for member in members.iter().filter(|member| member.words != Words::Action) {
         let stored = rows[&member.room].values().filter_map(|text| author(&members, text));
@@ -377,12 +385,12 @@ fn what_was_acknowledged_or_shown_outlives_kill_9() {
     let (resent, repeats) = (count(|member| member.resent), count(|member| member.repeats));
     let stored: usize = rows.values().map(BTreeMap::len).sum();
     println!(
-        "{ROUNDS} rounds and {stillborn} more during the start, {:?}: {sent} messages sent, {stored} stored, \
+        "{rounds} rounds and {stillborn} more during the start, {:?}: {sent} messages sent, {stored} stored, \
          {acknowledged} acknowledged, {resent} sent again, of which {repeats} were stored before; {tellings} tellings \
          checked; slowest start {slowest_start:?}",
         began.elapsed()
     );
     // Else all this would prove nothing: kills have to come between storing and answering, and before storing.
     assert!(repeats > 0 && repeats < resent, "{repeats} of {resent} that were sent again were stored before");
-    assert!(members.iter().filter(|member| member.sends).all(|member| member.acknowledged.len() > ROUNDS));
+    assert!(members.iter().filter(|member| member.sends).all(|member| member.acknowledged.len() > rounds));
 }

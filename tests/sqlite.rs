@@ -17,11 +17,11 @@ use std::time::{Duration, Instant};
 use disk::Disk;
 use roomcast::config::Durability;
 use roomcast::hub::Place;
-use roomcast::hub::job::{Author, Fault, Job, Ticket};
+use roomcast::hub::job::{Fault, Job, Ticket};
 use roomcast::id::{MessageId, RoomId, UserId};
 use roomcast::store::{self, Handle, OpenError, Settings};
 use rusqlite::Connection;
-use subject::{Subject, appended, at, confirm, guest, scratch_dir};
+use subject::{Subject, at, confirm, guest, scratch_dir};
 
 const SOON: Duration = Duration::from_secs(10);
 

@@ -5,15 +5,17 @@
 mod common;
 #[path = "common/disk.rs"]
 mod disk;
+#[path = "common/process.rs"]
+mod process;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, roomcast, scratch_dir};
+use common::{roomcast, scratch_dir};
 use disk::Disk;
+use process::Process;
 use rusqlite::Connection;
 
 fn serve(database: &Path, flags: &[&str]) -> Command {
@@ -21,35 +23,6 @@ fn serve(database: &Path, flags: &[&str]) -> Command {
     command.args(["serve", "--listen", "127.0.0.1:0", "--database", &format!("sqlite:{}", database.display())]);
     command.args(flags).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
-}
-
-/// Killed when dropped, so that one which starts after all does not stay.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Process {
-    fn spawn(mut command: Command) -> Self {
-        Self(command.spawn().unwrap())
-    }
-
-    /// Waits for the end: the exit code, and what it printed to standard output and standard error, which is little.
-    fn end(mut self) -> (Option<i32>, String, String) {
-        let mut code = None;
-        common::wait_until("the end of the process", || {
-            code = self.0.try_wait().unwrap();
-            code.is_some()
-        });
-        let (mut stdout, mut stderr) = (String::new(), String::new());
-        self.0.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
-        self.0.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-        (code.unwrap().code(), stdout, stderr)
-    }
 }
 
 /// It says this of the path, nothing else, and fails at once.
@@ -157,12 +130,8 @@ fn a_disk_that_stays_full_ends_the_start() {
 #[track_caller]
 fn waiting(database: &Path, waits_for: &str) -> Process {
     let mut process = Process::spawn(serve(database, &[]));
-    let mut line = String::new();
-    let mut stderr = BufReader::with_capacity(1, process.0.stderr.take().unwrap());
-    stderr.read_line(&mut line).unwrap();
+    let line = process.first_line_of_log();
     assert!(line.ends_with(&format!("waiting for the store: {} {waits_for}\n", database.display())), "{line}");
-    // Nothing that came behind it is lost.
-    process.0.stderr = Some(stderr.into_inner());
     process
 }
 
@@ -171,11 +140,7 @@ fn waiting(database: &Path, waits_for: &str) -> Process {
 fn waits_until(database: &Path, waits_for: &str, release: impl FnOnce()) {
     let mut process = waiting(database, waits_for);
     release();
-    let (began, mut line) = (Instant::now(), String::new());
-    let mut stdout = BufReader::new(process.0.stdout.take().unwrap());
-    stdout.read_line(&mut line).unwrap();
-    assert!(line.contains(" listens on "), "{line}");
-    assert!(began.elapsed() < PATIENCE, "it came up {:?} later", began.elapsed());
+    process.comes_up();
 }
 
 #[test]
@@ -199,7 +164,7 @@ fn a_start_that_waits_ends_at_a_signal() {
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     for signal in ["TERM", "INT"] {
         let process = waiting(&path, "is locked by another process");
-        let pid = process.0.id().to_string();
+        let pid = process.id().to_string();
         assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
         let began = Instant::now();
         // In order, and not by the signal.

@@ -7,6 +7,8 @@
 mod common;
 #[path = "common/disk.rs"]
 mod disk;
+#[path = "common/outage.rs"]
+mod outage;
 #[path = "common/wire.rs"]
 mod wire;
 
@@ -18,69 +20,23 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Client, Server, roomcast, scratch_dir, wait_until};
+use common::{Server, roomcast, scratch_dir, wait_until};
 use disk::Disk;
+use outage::{AT_ONCE, Bystanders, IN_TIME, LOBBY, api, in_time, is_ready, person, refusal, saying};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use wire::Wire;
-
-/// Within this time what is durable is answered, whatever the store does.
-const IN_TIME: Duration = Duration::from_secs(5);
-/// For what the store has no part in.
-const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// The whole sentences: no path, no SQL.
 const FULL: &str = "the disk is full";
 const LOCKED: &str = "the database is locked by another process";
 const QUEUE_FULL: &str = "too many requests are waiting for the store";
 
-const LOBBY: i64 = 1;
-
 fn serve(database: &Path, flags: &[&str]) -> Server {
     let mut command = roomcast();
     command.args(["serve", "--listen", "127.0.0.1:0", "--rate", "0"]).args(flags);
     command.args(["--database", &format!("sqlite:{}", database.display())]);
     Server::spawn(command)
-}
-
-/// A user of the event dialect, in the lobby.
-fn person(server: &Server, name: &str) -> Wire {
-    let mut wire = Wire::open(server, "/ws");
-    wire.ask("create_user", &json!({"username": name}));
-    wire.ask("join_room", &json!({"roomId": LOBBY}));
-    wire
-}
-
-fn saying(text: &str) -> Value {
-    json!({"roomId": LOBBY, "text": text})
-}
-
-/// The code and the sentence of a refusal.
-#[track_caller]
-fn refusal(answer: &Value) -> (&str, &str) {
-    assert_eq!(answer["event"], "error", "{answer}");
-    let payload = &answer["payload"];
-    (payload["code"].as_str().unwrap(), payload["message"].as_str().unwrap())
-}
-
-#[track_caller]
-fn in_time<T>(limit: Duration, act: impl FnOnce() -> T) -> T {
-    let began = Instant::now();
-    let result = act();
-    assert!(began.elapsed() < limit, "it took {:?}", began.elapsed());
-    result
-}
-
-/// A request of the database API: the status, and what the body says.
-fn api(server: &Server, method: &str, path: &str, body: &str) -> (u16, Value) {
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}", body.len());
-    let answer = server.exchange(format!("{head}\r\n\r\n{body}"));
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap())
-}
-
-fn is_ready(server: &Server) -> bool {
-    server.get("/ready", &[]).starts_with("HTTP/1.1 200 ")
 }
 
 /// The texts in the lobby by the database itself, which another program may read at any time.
@@ -101,48 +57,6 @@ fn shown_until(member: &mut Wire, last: &str) -> Vec<String> {
         }
     }
     shown
-}
-
-/// Two who are in an ephemeral room, and one who speaks to the lobby in the words of the action dialect.
-struct Bystanders([Client; 3]);
-
-impl Bystanders {
-    fn new(server: &Server) -> Self {
-        let mut clients = [(); 3].map(|()| server.join_in());
-        for ((client, id), room) in clients.iter_mut().zip(["shed", "shed", "lobby"]) {
-            client.send(&format!(r#"{{"action":"join","room":"{room}"}}"#));
-            client.send(&format!(r#"{{"action":"private_message","user_id":"{id}","message":"in?"}}"#));
-            // Both frames of it: it is delivered and answered.
-            (0..2).for_each(|_| while !client.receive().contains("in?") {});
-        }
-        let [(mut zero, _), (one, _), (lobby, _)] = clients;
-        zero.expect(r#"{"action":"join","room":"shed","user_id":"1"}"#);
-        Self([zero, one, lobby])
-    }
-
-    /// Checks that all goes on that needs no store, and that the rest says what is wrong.
-    fn check(&mut self, server: &Server, trouble: &str) {
-        let Self([zero, one, lobby]) = self;
-        in_time(AT_ONCE, || {
-            zero.ask(
-                r#"{"action":"room_message","message":"still here?"}"#,
-                r#"{"action":"room_message","room":"shed","message":"still here?"}"#,
-            );
-            one.expect(r#"{"action":"room_message","room":"shed","user_id":"0","message":"still here?"}"#);
-            server.settle();
-            let ready = server.get("/ready", &[]);
-            assert!(ready.starts_with("HTTP/1.1 503 "), "{ready}");
-            assert!(ready.ends_with(&format!("\r\n\r\nthe store is down: {trouble}\n")), "{ready}");
-        });
-        lobby.send(r#"{"action":"room_message","message":"never"}"#);
-        let error = format!(r#"{{"action":"error","message":"{trouble}"}}"#);
-        in_time(IN_TIME, || while lobby.receive() != error {});
-        let answer = in_time(IN_TIME, || api(server, "POST", "/user", r#"{"Username":"never"}"#));
-        assert_eq!(answer, (503, json!({"error": trouble})));
-        let body = r#"{"UserID":1,"RoomID":1,"Message":"never"}"#;
-        let answer = in_time(IN_TIME, || api(server, "POST", "/messages", body));
-        assert_eq!(answer, (503, json!({"error": trouble})));
-    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use tungstenite::{Message, WebSocket};
 
-pub use waiting::{PATIENCE, wait_until, wait_within};
+pub use waiting::{PATIENCE, wait_until};
 
 pub const ACTION: &str = "/chatserver/connect";
 pub const ECHO: &str = "/echo";

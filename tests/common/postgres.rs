@@ -7,6 +7,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+#[allow(clippy::duplicate_mod, reason = "some tests have it in `common` too, and some have no `common`")]
 #[path = "waiting.rs"]
 mod waiting;
 

@@ -4,10 +4,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::common::Server;
 use crate::database::postgres::Postgres;
 use crate::database::{rows, value};
 use crate::process::Process;
+use crate::wire::Wire;
 use crate::{assert_no_secret, serve};
 
 /// It says one sentence, nothing else, and fails at once. Returns the sentence.
@@ -135,4 +138,48 @@ fn a_start_waits_for_a_server_that_is_not_up() {
     assert_eq!(code, Some(1), "{stderr}");
     assert!(began.elapsed() < Duration::from_secs(8), "it waited {:?}", began.elapsed());
     assert_no_secret(&stderr);
+}
+
+/// The table of the service whose clients speak the stream dialect. What it kept was said in the lobby.
+#[test]
+fn the_messages_of_a_former_service_are_taken_over() {
+    let url = Postgres::shared().database();
+    rows(
+        &url,
+        "CREATE TABLE messages (
+             id SERIAL PRIMARY KEY,
+             content TEXT NOT NULL,
+             file VARCHAR(50),
+             created_date TIMESTAMP WITH TIME ZONE DEFAULT CURRENT_TIMESTAMP,
+             sender_id UUID NOT NULL
+         );
+         CREATE INDEX ix_messages_created_date ON messages (created_date);
+         CREATE INDEX ix_messages_sender_id ON messages (sender_id)",
+    );
+    let sender = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let say = |content: &str, at: &str| {
+        let columns = "content, file, created_date, sender_id";
+        rows(&url, &format!("INSERT INTO messages ({columns}) VALUES ('{content}', 'a.png', {at}, '{sender}')"));
+    };
+    say("first 👩‍🚀", "'2024-02-29T12:34:56.123456Z'");
+    say("second", "CURRENT_TIMESTAMP");
+    say("third", "NULL");
+    let sentence = refusal(&url, &["--no-migrate"]);
+    assert!(sentence.ends_with("and may not be migrated"), "{sentence}");
+    assert_eq!(tables(&url), 1, "only checked");
+
+    let server = Server::spawn(serve(&url, &[]));
+    let mut wire = Wire::open(&server, "/ws");
+    wire.ask("create_user", &json!({"username": "ada"}));
+    wire.ask("join_room", &json!({"roomId": 1}));
+    let said = wire.ask("send_message", &json!({"roomId": 1, "text": "fourth"}));
+    assert_eq!(said["messageId"], 4);
+    // The former service may go on beside it.
+    rows(&url, &format!("INSERT INTO messages (content, sender_id) VALUES ('fifth', '{sender}')"));
+    let page = wire.ask("get_messages", &json!({"roomId": 1, "limit": 9}));
+    let texts: Vec<&str> =
+        page["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["first 👩‍🚀", "second", "third", "fourth", "fifth"]);
+    assert_eq!(value(&url, "SELECT count(*) FROM messages WHERE file = 'a.png' AND chat_id = 1"), "3");
+    assert_eq!(value(&url, "SELECT count(*) FROM messages WHERE created_date IS NULL"), "0");
 }

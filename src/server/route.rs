@@ -11,6 +11,9 @@ use crate::config::Config;
 use crate::dialect::{APIS, Api, DialectKey};
 use crate::proto::http::{Answer, has_body, has_token};
 
+/// What proxies say of those for whom they ask.
+const PROXY_HEADERS: [&str; 3] = ["x-forwarded-for", "x-real-ip", "forwarded"];
+
 /// What becomes of a request.
 pub(super) enum Route {
     /// An answer; the connection stays HTTP.
@@ -85,7 +88,9 @@ fn check_origin(request: &Request<()>, config: &Config) -> Result<(), Refused> {
 fn check_key(request: &Request<()>, config: &Config) -> Result<(), Refused> {
     let key = &config.api_key.0;
     if key.is_empty() {
-        return if config.listen.ip().is_loopback() {
+        // What a proxy on this machine passes on is of this machine by its address alone.
+        let is_passed_on = PROXY_HEADERS.iter().any(|name| request.headers().contains_key(*name));
+        return if config.listen.ip().is_loopback() && !is_passed_on {
             Ok(())
         } else {
             let sentence = "this is served on a loopback address alone, or with a key: set ROOMCAST_API_KEY";

@@ -86,7 +86,7 @@ fn find_missed(
         let left = most.saturating_sub(messages.len() + changed.len());
         let Some(said) = said::all_after(db, room.id, user, since.message, left)? else { return Ok(None) };
         let left = left.saturating_sub(said.len());
-        let (news, has_more) = changes::part_after(db, room.ids(), since.change, left)?;
+        let (news, has_more) = changes::part_after(db, room.id, since.change, left)?;
         if has_more {
             return Ok(None);
         }

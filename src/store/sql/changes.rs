@@ -183,34 +183,59 @@ pub(super) fn reaches_back_to(db: &mut impl Database, since: ChangeId, last: Cha
     Ok(since == last || first.is_some_and(|first| first <= since.0.saturating_add(1)))
 }
 
-/// What has become of a room's messages after that change, oldest first, at most so much, and whether there is more. Of
-/// messages that are gone it is only told that they are.
+/// The columns of [`change`]. Of messages that are gone it is only told that they are.
+macro_rules! changes {
+    ($rest:literal) => {
+        concat!(
+            "SELECT u.id, u.uuid, u.username, x.id, x.message_id, x.changed_at, x.kind, x.emoji, \
+             CASE x.kind WHEN 'confirmed' \
+             THEN (SELECT count(*) FROM message_reads r WHERE r.message_id = x.message_id) ELSE 0 END, \
+             m.id, m.sender_id, m.created_date, m.content, m.file, c.id, c.uuid \
+             FROM message_changes x JOIN chats c ON c.id = x.chat_id LEFT JOIN users u ON u.id = x.user_id \
+             LEFT JOIN messages m ON m.id = x.message_id /*, each*/ \
+             WHERE (x.kind = 'deleted' OR m.id IS NOT NULL) AND ",
+            $rest
+        )
+    };
+}
+
+fn change(row: &impl Row) -> Held<(ChangeId, ChangeRecord)> {
+    let what = match row.text(6)?.as_str() {
+        "edited" => Change::Edited(row.text(12)?),
+        "deleted" => Change::Deleted,
+        "confirmed" => Change::Confirmed { read_by: row.count(8)? },
+        kind => Change::Reacted { emoji: row.text(7)?, is_removed: kind == "unreacted" },
+    };
+    let (user, at) = (row.optional(0, |row, _| rows::user(row))?, row.time(5)?);
+    let was = row.optional(9, |row, column| former(row, column + 1))?;
+    let message = MessageId(row.integer(4)?);
+    let room = RoomIds { id: RoomId(row.integer(14)?), uuid: row.uuid(15)? };
+    Ok((ChangeId(row.integer(3)?), ChangeRecord { message, room, user, at, what, was }))
+}
+
+/// What has become of a room's messages after that change, oldest first, at most so much, and whether there is more.
 pub(super) fn part_after(
     db: &mut impl Database,
-    room: RoomIds,
+    room: RoomId,
     after: ChangeId,
     most: usize,
 ) -> Held<(Vec<(ChangeId, ChangeRecord)>, bool)> {
-    let sql = "SELECT u.id, u.uuid, u.username, x.id, x.message_id, x.changed_at, x.kind, x.emoji, \
-               CASE x.kind WHEN 'confirmed' \
-               THEN (SELECT count(*) FROM message_reads r WHERE r.message_id = x.message_id) ELSE 0 END, \
-               m.id, m.sender_id, m.created_date, m.content, m.file \
-               FROM message_changes x LEFT JOIN users u ON u.id = x.user_id LEFT JOIN messages m ON m.id = x.message_id \
-               WHERE x.chat_id = ?1 AND x.id > ?2 AND (x.kind = 'deleted' OR m.id IS NOT NULL) ORDER BY x.id LIMIT ?3";
+    let sql = changes!("x.chat_id = ?1 AND x.id > ?2 ORDER BY x.id LIMIT ?3");
     let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
-    let mut changes = rows::all(db, sql, &values![room.id, after, limit], |row| {
-        let what = match row.text(6)?.as_str() {
-            "edited" => Change::Edited(row.text(12)?),
-            "deleted" => Change::Deleted,
-            "confirmed" => Change::Confirmed { read_by: row.count(8)? },
-            kind => Change::Reacted { emoji: row.text(7)?, is_removed: kind == "unreacted" },
-        };
-        let (user, at) = (row.optional(0, |row, _| rows::user(row))?, row.time(5)?);
-        let was = row.optional(9, |row, column| former(row, column + 1))?;
-        let message = MessageId(row.integer(4)?);
-        Ok((ChangeId(row.integer(3)?), ChangeRecord { message, room, user, at, what, was }))
-    })?;
+    let mut changes = rows::all(db, sql, &values![room, after, limit], |row| change(row))?;
     let has_more = changes.len() > most;
     changes.truncate(most);
     Ok((changes, has_more))
+}
+
+/// Those changes, as far as they can be told, in no order.
+#[cfg(feature = "postgres")]
+pub(super) fn find_all(db: &mut impl Database, changes: &[ChangeId]) -> Held<Vec<(ChangeId, ChangeRecord)>> {
+    let ids: Vec<_> = changes.iter().map(|id| values![*id]).collect();
+    let mut found = Vec::with_capacity(ids.len());
+    db.each(changes!("x.id = ?1"), &ids, |row| {
+        found.push(change(row)?);
+        Ok(())
+    })?;
+    Ok(found)
 }

@@ -82,7 +82,8 @@ pub(super) fn list<D: Database>(db: &mut D, user: UserId, most: usize) -> Result
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let found = rows::all(db, sql, &values![user, most, Timestamp::default()], read)?;
     let last: Vec<_> = found.iter().filter_map(|(chat, last)| Some((chat.room.id, (*last)?))).collect();
-    let mut last: HashMap<_, _> = said::find_all(db, &last, user)?.into_iter().map(|said| (said.id, said)).collect();
+    let mut last: HashMap<_, _> =
+        said::find_all(db, &last, Some(user))?.into_iter().map(|said| (said.id, said)).collect();
     let chat =
         |(chat, id): (ChatRecord, Option<MessageId>)| ChatRecord { last: id.and_then(|id| last.remove(&id)), ..chat };
     Ok(found.into_iter().map(chat).collect())

@@ -16,7 +16,7 @@ pub(super) fn read(db: &mut impl Database, room: RoomId, since: Mark, most: usiz
     if has_more {
         return Ok(Done::Missed { missed, mark: Mark { message, change: since.change }, has_more });
     }
-    let (changed, has_more) = changes::part_after(db, room, since.change, most)?;
+    let (changed, has_more) = changes::part_after(db, room.id, since.change, most)?;
     let change = if has_more { changed.last().map(|(change, _)| *change) } else { Some(last.change) };
     missed.changes = changed.into_iter().map(|(_, change)| change).collect();
     Ok(Done::Missed { missed, mark: Mark { message, change: change.unwrap_or(ChangeId(0)) }, has_more })

@@ -10,6 +10,8 @@ mod changes;
 mod chats;
 mod database;
 mod missed;
+#[cfg(feature = "postgres")]
+pub(super) mod outside;
 mod people;
 mod rooms;
 mod rows;

@@ -132,11 +132,11 @@ pub(super) fn read(db: &mut impl Database, room: Reference, reader: Option<UserI
     Ok(Done::Messages { room, messages, has_more })
 }
 
-/// Those messages, each of that room, as far as they are there.
+/// Those messages, each of that room, as far as they are there, in no order.
 pub(super) fn find_all(
     db: &mut impl Database,
     messages: &[(RoomId, MessageId)],
-    reader: UserId,
+    reader: Option<UserId>,
 ) -> Held<Vec<MessageRecord>> {
     let rows: Vec<_> = messages.iter().map(|(room, id)| values![*room, reader, DELETED_USER, *id]).collect();
     let mut found = Vec::with_capacity(rows.len());

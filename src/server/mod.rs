@@ -16,6 +16,8 @@ mod inbox;
 mod journal;
 mod metrics;
 mod news;
+#[cfg(feature = "page")]
+mod page;
 mod receive;
 mod route;
 mod signal;

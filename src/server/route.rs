@@ -7,6 +7,8 @@ use percent_encoding::percent_decode_str;
 use subtle::ConstantTimeEq;
 
 use super::cors::{preflight, with_origin};
+#[cfg(feature = "page")]
+use super::page;
 use crate::config::Config;
 use crate::dialect::{APIS, Api, DialectKey};
 use crate::proto::http::{Answer, has_body, has_token};
@@ -49,6 +51,12 @@ pub(super) fn route(request: &Request<()>, config: &Config) -> Route {
                 Route::Answer(for_its_page(*api, api.refuse(status, sentence), config, request))
             }
         };
+    }
+    #[cfg(feature = "page")]
+    if let Some(file) = page::find(path) {
+        let checked = if file.needs_key { check_key(request, config) } else { Ok(()) };
+        return checked
+            .map_or_else(|refused| Route::Answer(refused.into()), |()| probe(request, Route::Answer(file.answer())));
     }
     match path {
         "/health" => probe(request, Route::Answer(Answer::new(StatusCode::OK, "ok"))),

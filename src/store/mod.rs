@@ -4,9 +4,11 @@
 //! a bounded queue towards it, a list of outcomes back, and a call that wakes the loop. Which store it is, the URL says:
 //! [`open`] has the table.
 
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "rest")]
 pub mod rest;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -25,11 +27,11 @@ pub use stats::Stats;
 pub use worker::{Handle, Settings};
 
 /// What users are called who have been deleted.
-#[cfg(any(feature = "sqlite", feature = "rest"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "rest"))]
 const DELETED_USER: &str = "deleted user";
 
 /// A page of messages ends before the message with which its texts would pass this many bytes, however many it may have.
-#[cfg(any(feature = "sqlite", feature = "rest"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "rest"))]
 const PAGE_BYTES: usize = 128 * 1024;
 
 /// How the store of a scheme is opened.
@@ -41,6 +43,8 @@ static STORES: &[(&str, Option<Open>)] = &[
     ("sqlite", Some(|url, migrate, durability, _| sqlite::open(url, migrate, durability))),
     #[cfg(not(feature = "sqlite"))]
     ("sqlite", None),
+    ("postgres", POSTGRES),
+    ("postgresql", POSTGRES),
     #[cfg(feature = "rest")]
     ("https", Some(|url, _, _, key| rest::open(url.whole, key, CALL_TIME))),
     #[cfg(not(feature = "rest"))]
@@ -50,6 +54,11 @@ static STORES: &[(&str, Option<Open>)] = &[
     #[cfg(not(feature = "rest"))]
     ("http", None),
 ];
+
+#[cfg(feature = "postgres")]
+const POSTGRES: Option<Open> = Some(|url, migrate, durability, _| postgres::open(url, migrate, durability));
+#[cfg(not(feature = "postgres"))]
+const POSTGRES: Option<Open> = None;
 
 /// How long another server has for what it is asked at the same time.
 #[cfg(feature = "rest")]
@@ -187,7 +196,11 @@ mod tests {
     fn what_is_no_url_of_a_store_is_not_repeated() {
         for url in ["", "roomcast.db", "hunter2:", "mysql://root:hunter2@host/db", ":hunter2@host", "Sqlite"] {
             let error = open(url, true, Durability::Full, "").err().unwrap();
-            assert_eq!(error.sentence, "the database URL must begin with sqlite: or https: or http:", "{url}");
+            assert_eq!(
+                error.sentence,
+                "the database URL must begin with sqlite: or postgres: or postgresql: or https: or http:",
+                "{url}"
+            );
             assert!(!error.is_passing);
         }
     }

@@ -272,13 +272,9 @@ fn find_direct(
 /// Yields the ids.
 fn write(db: &mut impl Database, new: &[New<'_>]) -> Held<Vec<MessageId>> {
     let sql = "INSERT INTO messages (content, created_date, sender_id, chat_id, sender_name, message_type, file) \
-               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 /*FROM each*/ RETURNING id";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let rows: Vec<_> = new.iter().map(New::row).collect();
-    let mut ids = Vec::with_capacity(rows.len());
-    db.each(sql, &rows, |row| {
-        ids.push(MessageId(row.integer(0)?));
-        Ok(())
-    })?;
+    let ids: Vec<_> = db.insert(sql, &rows)?.into_iter().map(MessageId).collect();
     if ids.len() != rows.len() {
         return Err(Trouble::REFUSED);
     }
@@ -298,7 +294,7 @@ fn write(db: &mut impl Database, new: &[New<'_>]) -> Held<Vec<MessageId>> {
 fn write_marks(db: &mut impl Database, new: &[New<'_>], ids: &[MessageId]) -> Held<()> {
     let sql = "INSERT INTO message_marks \
                (sender_id, client_id, message_id, chat_id, created_date, chat_uuid, recipient_id) \
-               SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 /*FROM each*/";
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let rows: Vec<_> = new.iter().zip(ids).filter_map(|(new, id)| new.mark_row(*id)).collect();
     db.each(sql, &rows, |_| Ok(()))
 }

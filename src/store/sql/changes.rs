@@ -62,8 +62,8 @@ fn note(
     at: Timestamp,
 ) -> Held<ChangeId> {
     let sql = "INSERT INTO message_changes (message_id, chat_id, user_id, kind, emoji, changed_at) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6) RETURNING id";
-    let change = rows::first(db, sql, &values![message, room.id, user, kind, emoji, at], |row| row.integer(0))?;
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let change = db.insert(sql, &[values![message, room.id, user, kind, emoji, at]])?.pop();
     change.map(ChangeId).ok_or(Trouble::REFUSED)
 }
 

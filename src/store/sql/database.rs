@@ -35,9 +35,12 @@ pub(crate) trait Database {
     /// Changes something; says how many rows.
     fn change(&mut self, sql: &'static str, values: &[Value<'_>]) -> Held<usize>;
 
-    /// Runs a statement for each row of values, in their order, and takes all rows of the answers. The statement says
-    /// in a comment where the table `each` of these values would stand, for a database that is quicker when it gets all
-    /// of them at once: `/*, each*/` or `/*FROM each*/`.
+    /// Inserts rows in their order, by an `INSERT … VALUES (…)` that is done for each; yields their ids.
+    fn insert<const N: usize>(&mut self, sql: &'static str, rows: &[[Value<'_>; N]]) -> Held<Vec<i64>>;
+
+    /// Runs a statement for each row of values, in their order, and takes all rows of the answers. A database that is
+    /// quicker when it gets all of them at once makes a table `each` of them. Where it would stand, the statement says
+    /// in a comment, `/*, each*/` or `/*FROM each*/`; an `INSERT … VALUES (…)` need not.
     fn each<const N: usize>(
         &mut self,
         sql: &'static str,

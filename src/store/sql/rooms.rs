@@ -93,7 +93,7 @@ pub(super) fn insert(
 
 /// Has them take part in a private room.
 pub(super) fn take_in(db: &mut impl Database, room: RoomId, users: &[UserRecord], at: Timestamp) -> Held<()> {
-    let sql = "INSERT INTO chat_participants (chat_id, user_id, joined_at) SELECT ?1, ?2, ?3 /*FROM each*/ WHERE true \
+    let sql = "INSERT INTO chat_participants (chat_id, user_id, joined_at) VALUES (?1, ?2, ?3) \
                ON CONFLICT DO NOTHING";
     let rows: Vec<_> = users.iter().map(|user| values![room, user.id, at]).collect();
     db.each(sql, &rows, |_| Ok(()))

@@ -49,6 +49,11 @@ impl Database for Connection {
         Ok(self.prepare_cached(sql)?.execute(rusqlite::params_from_iter(values))?)
     }
 
+    fn insert<const N: usize>(&mut self, sql: &'static str, rows: &[[Value<'_>; N]]) -> Held<Vec<i64>> {
+        let mut statement = self.prepare_cached(sql)?;
+        rows.iter().map(|values| Ok(statement.insert(rusqlite::params_from_iter(values))?)).collect()
+    }
+
     fn each<const N: usize>(
         &mut self,
         sql: &'static str,

@@ -94,10 +94,16 @@ impl Server {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         stdout.read_line(&mut line).unwrap();
         let log = Arc::new(Mutex::new(line.clone()));
-        let log_reader = Some(collect(child.stderr.take().unwrap(), Arc::clone(&log)));
+        let log_reader = collect(child.stderr.take().unwrap(), Arc::clone(&log));
         let address = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next()?.parse().ok());
-        let Some(address) = address else { panic!("not a start line: {line:?} {}", log.lock().unwrap()) };
-        Self { child, address, log, log_reader }
+        let Some(address) = address else {
+            let _ = child.kill();
+            // All that it had to say comes before the end.
+            log_reader.join().unwrap();
+            let log = log.lock().unwrap().clone();
+            panic!("not a start line: {log:?}");
+        };
+        Self { child, address, log, log_reader: Some(log_reader) }
     }
 
     pub fn pid(&self) -> u32 {

@@ -5,6 +5,7 @@
 //! with one is refused.
 
 mod driver;
+mod listener;
 mod opening;
 mod schema;
 mod session;
@@ -15,8 +16,8 @@ mod trouble;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Store;
 use super::sql::{self, Held, Trouble, attend};
+use super::{Store, Tell};
 use crate::hub::job::{Job, Outcome};
 use crate::timestamp::Timestamp;
 use driver::Connection;
@@ -71,6 +72,12 @@ impl Store for Postgres {
         self.pause = None;
         self.attempt(Instant::now() + PATIENCE, |db| sql::enclosed(db, true, schema::touch))
             .map_err(|trouble| trouble.sentence.into())
+    }
+
+    fn watch(&mut self, tell: Tell) {
+        if let Err(error) = listener::start(&self.target, Arc::downgrade(&self.threads), tell) {
+            log::error!("nobody is told of what other programs write: no thread can be started: {error}");
+        }
     }
 }
 

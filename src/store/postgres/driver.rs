@@ -63,11 +63,29 @@ impl Connection {
         self.open = Some(Open { client, statements: HashMap::new() });
     }
 
-    fn connect(&mut self) -> Held<()> {
+    /// Makes the connection, or a new one.
+    pub(super) fn connect(&mut self) -> Held<()> {
         let client = self.target.connect().map_err(|error| trouble::of_connecting(&error))?;
         self.take(client);
         let version = schema::version(self)?;
         if version == Some(schema::latest()) { Ok(()) } else { self.keep(Err(Trouble::EXCHANGED)) }
+    }
+
+    /// Waits until others than this node notify, or until then. That it is lost shows with the next statement.
+    pub(super) fn wait_for_others(&mut self, node: &str, until: Instant) -> Held<()> {
+        self.on(|open| {
+            let mut notifications = open.client.notifications();
+            loop {
+                let left = until.saturating_duration_since(Instant::now());
+                let Some(notification) = notifications.timeout_iter(left).next()? else { break };
+                if notification.payload().split(' ').nth(1) != Some(node) {
+                    break;
+                }
+            }
+            // All that have come are answered by one look.
+            while notifications.iter().next()?.is_some() {}
+            Ok(())
+        })
     }
 
     /// Does something on the connection, unless it is too late.

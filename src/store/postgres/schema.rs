@@ -16,7 +16,8 @@ use super::driver::Connection;
 static MIGRATIONS: &[&str] = &[concat!(
     include_str!("schema/rooms.sql"),
     include_str!("schema/messages.sql"),
-    include_str!("schema/changes.sql")
+    include_str!("schema/changes.sql"),
+    include_str!("schema/listening.sql")
 )];
 
 /// The version of today's tables.

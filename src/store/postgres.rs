@@ -4,6 +4,7 @@
 //! [`Session`], of which no answer is waited for longer than a batch may take. PostgreSQL's texts hold no NUL: a job
 //! with one is refused.
 
+mod doubts;
 mod driver;
 mod listener;
 mod opening;
@@ -101,6 +102,7 @@ impl Postgres {
             self.session = None;
             Err(trouble::SILENT)
         });
+        self.target.doubts.end(result.is_ok());
         let is_away = |trouble: &Trouble| matches!(*trouble, trouble::SILENT | trouble::UNREACHABLE);
         self.pause =
             result.as_ref().err().filter(|trouble| is_away(trouble)).map(|&trouble| (Instant::now() + PAUSE, trouble));

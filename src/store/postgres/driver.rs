@@ -30,6 +30,8 @@ pub(super) struct Connection {
     open: Option<Open>,
     /// Nothing is begun after that.
     deadline: Instant,
+    /// The transaction is one that writes.
+    writes: bool,
 }
 
 /// What is lost with the connection.
@@ -51,7 +53,7 @@ enum Form {
 
 impl Connection {
     pub(super) fn to(target: &Arc<Target>) -> Self {
-        Self { target: Arc::clone(target), open: None, deadline: Instant::now() }
+        Self { target: Arc::clone(target), open: None, deadline: Instant::now(), writes: false }
     }
 
     pub(super) fn set_deadline(&mut self, deadline: Instant) {
@@ -162,7 +164,8 @@ impl Database for Connection {
                                 coalesce(pg_sequence_last_value(pg_get_serial_sequence('message_changes', 'id')), 0)";
 
     /// A connection that was lost while nobody used it shows itself here, where nothing is lost with it.
-    fn begin(&mut self, _: bool) -> Held<()> {
+    fn begin(&mut self, writes: bool) -> Held<()> {
+        self.writes = writes;
         if self.open.is_some() {
             match self.run("BEGIN") {
                 Err(Trouble { remedy: Remedy::OpenAnew, .. }) => {}
@@ -171,6 +174,16 @@ impl Database for Connection {
         }
         self.connect()?;
         self.run("BEGIN")
+    }
+
+    /// If no answer comes, it may have been done all the same, and others are to be told.
+    fn commit(&mut self) -> Held<()> {
+        if self.writes {
+            let sql = "SELECT coalesce(pg_current_xact_id_if_assigned()::text::bigint, 0)";
+            let transaction = schema::number(self, sql)?;
+            self.target.doubts.begin(transaction);
+        }
+        self.run("COMMIT")
     }
 
     fn run(&mut self, sql: &'static str) -> Held<()> {

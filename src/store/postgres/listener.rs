@@ -7,12 +7,13 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::super::Tell;
-use super::super::sql::{Database, Held, Row, outside};
+use super::super::sql::{Database, Held, Row, Value, outside};
 use super::driver::Connection;
 use super::target::Target;
 use super::{PATIENCE, schema};
@@ -94,6 +95,7 @@ impl Listener {
         let horizon = schema::number(&mut self.db, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")?;
         let mut new = self.find_written(self.horizon.unwrap_or(horizon))?;
         new.retain(|written| !self.seen.contains(written));
+        new.sort_by_key(|written| written.what);
         // What was there before the first look is no news.
         let is_first = self.horizon.is_none();
         for part in new.chunks(PART).filter(|_| !is_first) {
@@ -107,27 +109,41 @@ impl Listener {
         }
         self.seen.extend(new);
         self.seen.retain(|written| written.transaction >= horizon);
+        self.target.doubts.forget_before(horizon);
         self.horizon = Some(horizon);
         Ok(true)
     }
 
-    /// The rows that others have written since that transaction, messages first, in the order of their ids.
+    /// The rows that others have written since that transaction; and our own that were written though we had to say that
+    /// they were not.
     fn find_written(&mut self, since: i64) -> Held<Vec<Written>> {
         let mut found = Vec::new();
-        let values = [since.into(), self.target.node.as_str().into()];
-        let sql = "SELECT txid, id FROM messages WHERE txid >= ?1 AND node IS DISTINCT FROM ?2 ORDER BY id";
-        self.db.ask(sql, &values, |row| {
-            let what = Id::Message(MessageId(row.integer(1)?));
-            found.push(Written { transaction: row.integer(0)?, what });
-            Ok(std::ops::ControlFlow::Continue(()))
-        })?;
-        let sql = "SELECT txid, id FROM message_changes WHERE txid >= ?1 AND node IS DISTINCT FROM ?2 ORDER BY id";
-        self.db.ask(sql, &values, |row| {
-            let what = Id::Change(ChangeId(row.integer(1)?));
-            found.push(Written { transaction: row.integer(0)?, what });
-            Ok(std::ops::ControlFlow::Continue(()))
-        })?;
+        let target = Arc::clone(&self.target);
+        let values = [since.into(), target.node.as_str().into()];
+        let sql = "SELECT txid, id FROM messages WHERE txid >= ?1 AND node IS DISTINCT FROM ?2";
+        self.find(sql, &values, |id| Id::Message(MessageId(id)), &mut found)?;
+        let sql = "SELECT txid, id FROM message_changes WHERE txid >= ?1 AND node IS DISTINCT FROM ?2";
+        self.find(sql, &values, |id| Id::Change(ChangeId(id)), &mut found)?;
+        for transaction in target.doubts.all() {
+            let (values, messages) = ([transaction.into()], "SELECT txid, id FROM messages WHERE txid = ?1");
+            self.find(messages, &values, |id| Id::Message(MessageId(id)), &mut found)?;
+            let changes = "SELECT txid, id FROM message_changes WHERE txid = ?1";
+            self.find(changes, &values, |id| Id::Change(ChangeId(id)), &mut found)?;
+        }
         Ok(found)
+    }
+
+    fn find(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+        what: impl Fn(i64) -> Id,
+        found: &mut Vec<Written>,
+    ) -> Held<()> {
+        self.db.ask(sql, values, |row| {
+            found.push(Written { transaction: row.integer(0)?, what: what(row.integer(1)?) });
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     fn read(&mut self, part: &[Written]) -> Held<Vec<Outside>> {

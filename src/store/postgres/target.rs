@@ -8,6 +8,7 @@ use postgres::{Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::{OpenError, Url};
+use super::doubts::Doubts;
 use super::tls::{self, Trust};
 use super::{LOCK, STATEMENT};
 use crate::config::Durability;
@@ -30,6 +31,8 @@ pub(super) struct Target {
     pub(super) node: String,
     /// What it is called in sentences for the operator; no password.
     pub(super) name: String,
+    /// What has become of this process's transactions.
+    pub(super) doubts: Doubts,
 }
 
 impl Target {
@@ -54,7 +57,7 @@ impl Target {
         getrandom::fill(&mut random).map_err(|_| OpenError::lasting("the system gives no random numbers"))?;
         let node = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let (name, tls) = (name(&config), MakeRustlsConnect::new(tls::client(&trust)?));
-        Ok(Self { config, tls, durability, node, name })
+        Ok(Self { config, tls, durability, node, name, doubts: Doubts::default() })
     }
 
     /// Connects, and says how things are done on this connection.

@@ -21,6 +21,11 @@ pub(crate) trait Database {
     /// Begins a transaction. One that is to write may have to say so at the start.
     fn begin(&mut self, writes: bool) -> Held<()>;
 
+    /// Ends a transaction: what it wrote is there for good.
+    fn commit(&mut self) -> Held<()> {
+        self.run("COMMIT")
+    }
+
     /// Runs a statement that has no parameters and no answer.
     fn run(&mut self, sql: &'static str) -> Held<()>;
 

@@ -75,7 +75,7 @@ pub(super) fn transaction<D: Database>(db: &mut D, jobs: &[&Job], manner: Manner
 /// Does something in one transaction: all of it or, if anything goes wrong, nothing.
 pub(super) fn enclosed<D: Database, T>(db: &mut D, writes: bool, act: impl FnOnce(&mut D) -> Held<T>) -> Held<T> {
     db.begin(writes)?;
-    let ended = act(db).and_then(|result| db.run("COMMIT").map(|()| result));
+    let ended = act(db).and_then(|result| db.commit().map(|()| result));
     if ended.is_err() {
         // The database may have done it already. If it can't be done, the connection is given up.
         let _ = db.run("ROLLBACK");

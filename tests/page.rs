@@ -44,6 +44,7 @@ impl Stage {
                 *none = Some(server);
             }
             ("freeze", Some(server)) => server.signal("STOP"),
+            ("thaw", Some(server)) => server.signal("CONT"),
             ("stop", Some(server)) => {
                 server.signal("TERM");
                 assert!(server.wait().0.success());

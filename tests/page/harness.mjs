@@ -40,7 +40,7 @@ export async function until(what, ask, wanted) {
 
 const answers = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
-/** Has the server `kill`ed, `stop`ped, `freeze`d or `start`ed, and waits until that is done. */
+/** Has the server `kill`ed, `stop`ped, `freeze`d, `thaw`ed or `start`ed, and waits until that is done. */
 export async function server(order) {
   console.log(`server ${order}`);
   const { value } = await answers.next();

@@ -28,6 +28,18 @@ run(async () => {
   const mine = (await ann.texts()).filter((text) => text.startsWith('ann'));
   check('in the order of writing', mine, many);
 
+  // Said, and the page loaded anew, before the answer could come.
+  await server('freeze');
+  await ann.say('ann, and gone');
+  await ann.$('.message.sending').waitFor();
+  const loaded = ann.page.reload();
+  await server('thaw');
+  await loaded;
+  wanted.push('ann, and gone');
+  wanted.sort();
+  await until('once, for whoever said it', () => all(ann), wanted);
+  await until('and for the other', () => all(bob), wanted);
+
   // A gap of several pages, while Bob can't come back.
   await bob.context.route('**/rooms', (route) => route.abort());
   bob.allow(/ERR_FAILED/);

@@ -51,6 +51,16 @@ run(async () => {
   await again.isIn('lobby');
   await again.sees('Hello!', 'Hello, Ann.');
 
+  // Somebody else on the same connection, and at the same browser.
+  await again.$('#me').click();
+  await again.page.getByLabel('Your name').fill('dora');
+  await again.page.keyboard.press('Enter');
+  await until('dora now', () => again.$('#me .name').textContent(), 'dora');
+  await again.isIn('lobby');
+  await again.say('It is me.');
+  await bob.sees('Hello!', 'Hello, Ann.', 'It is me.');
+  check('by her name', await bob.$('.author .name').last().textContent(), 'dora');
+
   await history(ann);
   await rooms(ann);
 });

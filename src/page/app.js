@@ -69,7 +69,7 @@ link.addEventListener('open', async () => {
 link.addEventListener('frame', ({ detail }) => dialect.receive(detail));
 link.addEventListener('gone', ({ detail }) => {
   dialect?.interrupted();
-  if (detail.retryAt) state.setConnection('offline', detail);
+  state.setConnection('offline', detail);
 });
 
 /** What goes wrong with something that somebody asked for is said once. Returns whether it went well. */

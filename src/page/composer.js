@@ -49,7 +49,8 @@ export class Composer {
   }
 
   #submit() {
-    const text = this.#text.value;
+    // Half an emoji can be typed, but not sent.
+    const text = this.#text.value.toWellFormed();
     if (!this.#room || text.trim() === '' || this.#size() > MOST_BYTES) return;
     this.say(this.#room.key, text);
     this.#text.value = '';

@@ -223,17 +223,20 @@ export class EventDialect {
     const lobby = [...state.rooms.values()].find((room) => room.name === 'lobby');
     if (joined.size === 0 && lobby) joined.add(lobby.key);
     const rooms = [...joined].map((key) => state.rooms.get(key)).filter(Boolean);
-    const passing = await Promise.allSettled(rooms.map((room) => this.#join(room)));
-    const failure = passing.find(({ reason }) => reason && !['not_found', 'forbidden'].includes(reason.code));
+    const joins = await Promise.allSettled(rooms.map((room) => this.#join(room)));
+    // A room that is not open to us any more is no reason to stay away from the others.
+    const isGeneral = ({ reason }) => reason instanceof Interrupted || PASSING.includes(reason?.code);
+    const failure = joins.find(isGeneral);
     if (failure) throw failure.reason;
     if (!state.room) state.show(state.rooms.has(kept.current) ? kept.current : (rooms[0]?.key ?? null));
     this.#remember();
   }
 
   async #join(room) {
-    const [lastId, wasJoined] = [room.lastId, room.isJoined];
+    const { lastId } = room;
+    room.isJoined = false;
     await this.#ask('join_room', { roomId: Number(room.key) });
-    if (!wasJoined) room.count += 1;
+    room.count += 1;
     room.isJoined = true;
     room.present.set(this.#state.me.key, this.#state.me);
     if (lastId > 0 && room.isLive) await this.#closeGap(room, lastId);

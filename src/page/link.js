@@ -45,17 +45,9 @@ export class Link extends EventTarget {
       reason = error instanceof TypeError ? 'the server does not answer' : error.message;
     }
     this.#isKnocking = false;
-    if (this.#isStopped) return;
     if (address) this.#open(address);
-    else if (address === null && !reason) this.#isStopped = true;
-    else this.#retry(reason);
-  }
-
-  /** No more attempts. */
-  stop() {
-    this.#isStopped = true;
-    clearTimeout(this.#timer);
-    this.#socket?.close(1000);
+    else if (reason) this.#retry(reason);
+    else this.#isStopped = true;
   }
 
   /** Ends a connection on which nothing moves any more. The next one follows. */
@@ -102,7 +94,6 @@ export class Link extends EventTarget {
 
   /** Later and later, and never all pages at the same moment. */
   #retry(reason) {
-    if (this.#isStopped) return this.#tell('gone', { reason, retryAt: null });
     const longest = Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** this.#failures);
     this.#failures += 1;
     const delay = longest * (0.5 + Math.random() / 2);

@@ -65,8 +65,8 @@ export class Log {
   }
 
   #hush() {
-    this.#list.setAttribute('aria-busy', 'true');
-    setTimeout(() => this.#list.setAttribute('aria-busy', 'false'), 300);
+    this.#box.setAttribute('aria-busy', 'true');
+    setTimeout(() => this.#box.setAttribute('aria-busy', 'false'), 300);
   }
 
   /** Shows what was just written here. */

@@ -1,7 +1,7 @@
 // Questions on their way and who waits for the answers.
 
 /** So long may an answer take. Then the connection is as good as gone, whatever it says of itself. */
-const PATIENCE = 20_000;
+const PATIENCE = 10_000;
 
 /** The server said no. */
 export class Refused extends Error {

@@ -51,6 +51,11 @@ export class Room {
 
   /** Adds a message, or what is new of one that is here already. */
   receive(message) {
+    this.#put(message);
+    this.trim(MOST_ITEMS);
+  }
+
+  #put(message) {
     const known = this.byId.get(message.id);
     if (known) {
       Object.assign(known, message, { version: known.version + 1 });
@@ -64,9 +69,7 @@ export class Room {
     this.byId.set(item.id, item);
   }
 
-  /**
-   * A page of history. Within its bounds it is the truth: what it lacks has been deleted meanwhile.
-   */
+  /** A page of history. Within its bounds it is the truth: what it lacks has been deleted meanwhile. */
   receivePage(messages, hasOlder) {
     const first = messages[0]?.id;
     const last = messages.at(-1)?.id;
@@ -77,9 +80,9 @@ export class Room {
     const added = messages.filter((message) => !this.byId.has(message.id));
     const isBefore = added.length > 0 && this.firstId !== null && added.at(-1).id < this.firstId;
     if (isBefore) this.#prepend(added);
-    else for (const message of added) this.receive(message);
-    for (const message of messages) if (!added.includes(message)) this.receive(message);
+    for (const message of isBefore ? messages.slice(added.length) : messages) this.#put(message);
     if (isOldest) this.hasOlder = hasOlder;
+    if (!isBefore) this.trim(MOST_ITEMS);
   }
 
   #prepend(messages) {

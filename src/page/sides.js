@@ -129,6 +129,7 @@ export class Sides {
       panel.inert = narrow.matches && !isOpen;
       button.setAttribute('aria-expanded', String(isOpen));
     }
+    document.querySelector('main').inert = this.#open !== null;
     byId('backdrop').hidden = this.#open === null;
   }
 }

@@ -88,20 +88,17 @@ impl File {
 mod tests {
     use super::*;
 
-    /// The files that `text` names after one of `marks`, up to the closing quote.
-    fn named<'a>(text: &'a str, marks: &[&str]) -> Vec<&'a str> {
-        let after = |mark: &str| text.split(mark).skip(1).filter_map(|rest| rest.split(['"', '\'']).next());
-        marks.iter().flat_map(|mark| after(mark).collect::<Vec<_>>()).collect()
+    /// The files that `text` names after `mark`, up to the closing quote.
+    fn named<'a>(text: &'a str, mark: &str) -> Vec<&'a str> {
+        text.split(mark).skip(1).filter_map(|rest| rest.split(['"', '\'']).next()).collect()
     }
 
     #[test]
     fn every_file_that_a_file_asks_for_is_served_and_no_other() {
         let mut asked = vec!["/", "/status"];
-        for file in &FILES {
-            asked.extend(named(file.text, &["=\"/page/"]));
-            asked.extend(named(file.text, &["from './", "import('./"]));
+        for File { text, .. } in &FILES {
+            asked.extend([named(text, "=\"/page/"), named(text, "from './")].concat());
         }
-        asked.retain(|name| !name.starts_with('/') || name.len() == 1 || *name == "/status");
         for file in &FILES {
             let name = file.path.strip_prefix("/page/").unwrap_or(file.path);
             assert!(asked.contains(&name), "nobody asks for {name}");
@@ -114,17 +111,8 @@ mod tests {
     #[test]
     fn nothing_is_foreign_inline_or_parsed_as_markup() {
         for File { path, text, .. } in &FILES {
-            for forbidden in [
-                "https://",
-                "//cdn",
-                "innerHTML",
-                "outerHTML",
-                "insertAdjacentHTML",
-                "eval(",
-                "<style",
-                " style=",
-                " onclick=",
-            ] {
+            for forbidden in ["https://", "innerHTML", "outerHTML", "insertAdjacentHTML", "eval(", "<style", " style="]
+            {
                 assert!(!text.contains(forbidden), "{path} has {forbidden}");
             }
             assert_eq!(text.matches("<script").count(), text.matches("<script type=\"module\" src=\"/page/").count());

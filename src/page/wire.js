@@ -69,10 +69,10 @@ export class Wire {
     this.#select(byId('dialects-tab'));
     const text = message.text.slice(0, MOST_EXAMPLE).toWellFormed();
     const isCut = text.length < message.text.length;
-    const query = new URLSearchParams({ room: room.name, name: message.from.name, text });
+    const [roomName, name, said] = [room.name, message.from.name, text].map(encodeURIComponent);
     const key = keyQuery().replace('?', '&');
     try {
-      const answer = await fetch(`/wire?${query}${key}`, { cache: 'no-store' });
+      const answer = await fetch(`/wire?room=${roomName}&name=${name}&text=${said}${key}`, { cache: 'no-store' });
       if (!answer.ok) throw new Error(`this server does not tell (${answer.status})`);
       this.#showDialects(await answer.json(), isCut);
     } catch (error) {

@@ -7,11 +7,11 @@
 //! | layer | modules | what lives there |
 //! |---|---|---|
 //! | 7 | [`cli`] | the subcommands of the binary |
-//! | 6 | [`server`] | the loop that ties the layers together |
+//! | 6 | [`server`] | the loop that ties the layers together, and the page's files in `src/page` |
 //! | 5 | [`store`] | users, durable rooms and messages, kept for good; a thread of its own |
 //! | 4 | [`dialect`] | the client protocols, and Socket.IO's vocabularies: text to request, reply and event to bytes |
 //! | 3 | [`hub`] | sessions, rooms, members, rights, presence: the chat itself, without I/O |
-//! | 2 | [`proto`] | HTTP/1.1, WebSocket, Engine.IO, Socket.IO and tokens as pure machines |
+//! | 2 | [`proto`] | HTTP/1.1, WebSocket, Engine.IO, Socket.IO, event streams and tokens as pure machines |
 //! | 1 | [`net`] | listener, sockets, outboxes, deadlines: bytes and places |
 //! | 0 | [`id`], [`timestamp`], [`error`], [`origin`], [`config`] | small vocabulary that every layer may use |
 //!
@@ -34,14 +34,19 @@
 //!
 //! In a durable room the message is shown to nobody before it is stored: the hub makes a [`hub::job::Job`] of it, all jobs
 //! of a turn go to the store's thread, which writes all that waits in one transaction, and what comes back
-//! (`server::inbox`) enters at step 4 by [`hub::Hub::committed`].
+//! (`server::inbox`) enters at step 4 by [`hub::Hub::committed`]. What another program has written into the store comes the
+//! same way, and enters by [`hub::Hub::happened`].
+//!
+//! Over plain HTTP a request is an *exchange* (`server::exchange`): a [`dialect::Api`] makes a request of the hub of it, and
+//! the reply is the answer. Who asks for an event stream is told the room's news from then on, by steps 6 and 7.
 //!
 //! # Words
 //!
 //! A *slot* is a place in the server's slab, used again when its connection is gone; a *connection id* is what clients
 //! see, never used twice. A *session* is one participant here. A *request* (a *command*, and who claims to send it)
 //! gets exactly one *reply*; an *event* is told to an *audience*. A *refusal* is a reply that says no; a *close reason*
-//! says why a connection was not kept. A *turn* is one pass of the loop. A *frame* is one WebSocket frame; a
+//! says why a connection was not kept. A *visitor* reads and writes in open rooms and takes no part; a *listener* is one who
+//! hears what a room is told. A *turn* is one pass of the loop. A *frame* is one WebSocket frame; a
 //! *message* is what a person said, and in `proto` one whole WebSocket message. An *outbox* holds the bytes owed to one
 //! connection; *news* is what a room has been told since the last flush. A *job* is work for the store, its *ticket* says
 //! whose, its *outcome* what came of it. A room is *open* or *private*, *durable* or *ephemeral*.

@@ -1,5 +1,5 @@
-//! Visitors: they read and write in open, durable rooms without taking part in the chat. They have no connection id and
-//! are in nobody's list of members; who listens is told what a room is told, and hears nothing else.
+//! Visitors: they read and write in open, durable rooms without taking part in the chat. They have no connection id and are
+//! in nobody's list of members. A listener is one of them who is told what a room is told, and hears nothing else.
 
 use std::rc::Rc;
 

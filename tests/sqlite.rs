@@ -277,12 +277,12 @@ fn what_can_not_be_opened_is_said_in_a_sentence() {
     assert_eq!(failure(&path("text"), true), lasting("is not a SQLite database"));
 
     Connection::open(path("newer.db")).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    let sentence = "has schema version 99, and this program knows none after 2";
+    let sentence = "has schema version 99, and this program knows none after 3";
     for migrate in [true, false] {
         assert_eq!(failure(&path("newer.db"), migrate), lasting(sentence));
     }
     fs::write(path("empty.db"), "").unwrap();
-    let sentence = "has schema version 0 instead of 2, and may not be migrated";
+    let sentence = "has schema version 0 instead of 3, and may not be migrated";
     assert_eq!(failure(&path("empty.db"), false), lasting(sentence));
     assert_eq!(fs::read(path("empty.db")).unwrap(), [0; 0], "only checked");
     open(&url(&path("empty.db")), true).unwrap();

@@ -46,7 +46,7 @@ fn what_can_not_be_a_database_is_refused_in_a_sentence() {
     refuses(&path.join("chat.db"), &[], "can't be reached: Not a directory (os error 20)");
     let path = folder.join("newer.db");
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
-    refuses(&path, &[], "has schema version 99, and this program knows none after 2");
+    refuses(&path, &[], "has schema version 99, and this program knows none after 3");
     refuses(&folder.join("none.db"), &["--migrate", "no"], "does not exist");
     assert!(!folder.join("none.db").exists());
 }

@@ -205,7 +205,7 @@ fn a_room_is_deleted_with_all_that_was_said_in_it() {
 fn what_is_said_is_read_as_it_was_said() {
     for mut s in subjects() {
         let ada = s.user("ada");
-        let said = s.say(RoomId::LOBBY, Author::User(Reference::Uuid(ada.uuid)), "h\u{0}i 'there' 👩‍🚀\n");
+        let said = s.say(RoomId::LOBBY, Author::User(Reference::Uuid(ada.uuid)), "hi 'there' 👩‍🚀\n");
         assert_eq!((said.message, said.room.id, said.is_repeat), (MessageId(1), RoomId::LOBBY, false));
         assert_eq!(said.author.as_ref(), Some(&ada));
         let other = s.say(RoomId::LOBBY, guest(77), "me too");
@@ -213,7 +213,7 @@ fn what_is_said_is_read_as_it_was_said() {
         let (messages, has_more) = s.read(RoomId::LOBBY, Some(ada.id), Place::Newest, 10);
         assert!(!has_more);
         assert_eq!((messages[0].user, messages[0].sender, messages[0].at), (Some(ada.id), ada.uuid, said.at));
-        assert_eq!((messages[0].username.as_str(), messages[0].text.as_str()), ("ada", "h\u{0}i 'there' 👩‍🚀\n"));
+        assert_eq!((messages[0].username.as_str(), messages[0].text.as_str()), ("ada", "hi 'there' 👩‍🚀\n"));
         assert_eq!((messages[1].user, messages[1].sender), (None, Uuid::from_u128(77)));
         assert_eq!((messages[1].username.as_str(), messages[1].at), ("guest-77", other.at));
         // A name is that of today.
@@ -229,6 +229,33 @@ fn what_is_said_is_read_as_it_was_said() {
             assert_eq!(s.refused(draft), fault);
         }
         assert_eq!(s.texts(RoomId::LOBBY).len(), 2);
+    }
+}
+
+#[test]
+fn a_nul_is_kept_or_refused_and_disturbs_nobody() {
+    for mut s in subjects() {
+        let ada = s.user("ada");
+        let nul = "a\u{0}b";
+        let jobs = [
+            s.draft(RoomId::LOBBY, guest(1), "before", None),
+            s.draft(RoomId::LOBBY, guest(1), nul, None),
+            s.draft(RoomId::LOBBY, guest(1), "marked", Some(nul)),
+            Job::CreateUser { name: nul.into(), at: at(1) },
+            Job::RenameUser { user: ada.id.into(), name: nul.into() },
+            s.draft(RoomId::LOBBY, guest(1), "after", None),
+        ];
+        let outcomes = s.all(&jobs);
+        assert!(outcomes[0].is_ok() && outcomes[5].is_ok());
+        if s.is_postgres() {
+            let refused = Fault::Unsupported("this server's database keeps no text with a NUL in it".into());
+            assert!(outcomes[1..5].iter().all(|outcome| *outcome == Err(refused.clone())), "{outcomes:?}");
+            assert_eq!(s.texts(RoomId::LOBBY), ["before", "after"]);
+        } else {
+            assert!(outcomes[1..4].iter().all(Result::is_ok), "{outcomes:?}");
+            assert_eq!(outcomes[4], Err(Fault::NameTaken));
+            assert_eq!(s.texts(RoomId::LOBBY), ["before", nul, "marked", "after"]);
+        }
     }
 }
 
@@ -293,18 +320,18 @@ fn a_repeat_is_answered_as_the_first_was_and_stores_nothing() {
             let draft = s.draft(room, author, "once", Some(mark));
             appended(s.one(draft))
         };
-        let first = say(&mut s, tea.id, by(ada.id), "a\u{0}b");
+        let first = say(&mut s, tea.id, by(ada.id), "a b");
         assert!(!first.is_repeat);
         let check = |s: &mut Subject, say: &mut dyn FnMut(&mut Subject, RoomId, Author, &str) -> _| {
             for room in [tea.id, RoomId::LOBBY, RoomId(99)] {
-                let repeat: roomcast::hub::job::Appended = say(s, room, by(ada.id), "a\u{0}b");
+                let repeat: roomcast::hub::job::Appended = say(s, room, by(ada.id), "a b");
                 assert_eq!((repeat.message, repeat.room, repeat.at), (first.message, first.room, first.at));
                 assert!(repeat.is_repeat);
             }
         };
         check(&mut s, &mut say);
         // Others' marks, and the same sender's other ones, are other marks.
-        let others = [(by(bob.id), "a\u{0}b"), (by(ada.id), "a"), (guest(1), "a\u{0}b"), (guest(2), "a\u{0}b")];
+        let others = [(by(bob.id), "a b"), (by(ada.id), "a"), (guest(1), "a b"), (guest(2), "a b")];
         for (author, mark) in others {
             assert!(!say(&mut s, tea.id, author, mark).is_repeat);
         }

@@ -163,6 +163,8 @@ impl Database for Connection {
     const MARK: &'static str = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('messages', 'id')), 0), \
                                 coalesce(pg_sequence_last_value(pg_get_serial_sequence('message_changes', 'id')), 0)";
 
+    const KEEPS_NUL: bool = false;
+
     /// A connection that was lost while nobody used it shows itself here, where nothing is lost with it.
     fn begin(&mut self, writes: bool) -> Held<()> {
         self.writes = writes;

@@ -27,7 +27,10 @@ pub(super) fn latest() -> usize {
 
 /// The version of a database's tables: 0 while there are none of ours, nothing if it is of no known kind.
 pub(super) fn version(db: &mut Connection) -> Held<Option<usize>> {
-    if number(db, "SELECT count(to_regclass('roomcast_schema'))")? == 0 {
+    // What another server has committed while this one waited for it shows in the catalogue itself, not to functions that
+    // look up names.
+    let sql = "SELECT count(*) FROM pg_class WHERE relname = 'roomcast_schema' AND pg_table_is_visible(oid)";
+    if number(db, sql)? == 0 {
         return Ok(Some(0));
     }
     let version = number(db, "SELECT coalesce(max(version), -1)::bigint FROM roomcast_schema")?;

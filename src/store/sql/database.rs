@@ -18,6 +18,9 @@ pub(crate) trait Database {
     /// there.
     const MARK: &'static str;
 
+    /// Whether texts may have a NUL in them.
+    const KEEPS_NUL: bool;
+
     /// Begins a transaction. One that is to write may have to say so at the start.
     fn begin(&mut self, writes: bool) -> Held<()>;
 

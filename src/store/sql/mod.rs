@@ -16,6 +16,7 @@ mod people;
 mod rooms;
 mod rows;
 mod said;
+mod texts;
 mod trouble;
 
 use super::{DELETED_USER, Opened, PAGE_BYTES, Store};
@@ -87,7 +88,7 @@ pub(super) fn enclosed<D: Database, T>(db: &mut D, writes: bool, act: impl FnOnc
 fn together<D: Database>(db: &mut D, jobs: &[&Job]) -> Held<Vec<Outcome>> {
     let mut outcomes = Vec::with_capacity(jobs.len());
     while let Some(job) = jobs.get(outcomes.len()) {
-        let drafts: Vec<&Draft> = jobs[outcomes.len()..].iter().map_while(|job| draft(job)).collect();
+        let drafts: Vec<&Draft> = jobs[outcomes.len()..].iter().map_while(|job| draft::<D>(job)).collect();
         if drafts.is_empty() {
             outcomes.push(plainly(db, job)?);
         } else {
@@ -97,11 +98,14 @@ fn together<D: Database>(db: &mut D, jobs: &[&Job]) -> Held<Vec<Outcome>> {
     Ok(outcomes)
 }
 
-fn draft(job: &Job) -> Option<&Draft> {
-    if let Job::Append(draft) = job { Some(draft) } else { None }
+fn draft<D: Database>(job: &Job) -> Option<&Draft> {
+    if let Job::Append(draft) = job { Some(draft).filter(|_| texts::are_fit::<D>(job)) } else { None }
 }
 
 fn plainly<D: Database>(db: &mut D, job: &Job) -> Held<Outcome> {
+    if !texts::are_fit::<D>(job) {
+        return Ok(Err(Fault::Unsupported(texts::NUL.into())));
+    }
     match do_one(db, job) {
         Ok(done) => Ok(Ok(done)),
         Err(Halt::Fault(fault)) => Ok(Err(fault)),

@@ -20,6 +20,8 @@ impl Database for Connection {
     const MARK: &'static str = "SELECT coalesce(max(CASE name WHEN 'messages' THEN seq END), 0), \
                                 coalesce(max(CASE name WHEN 'message_changes' THEN seq END), 0) FROM sqlite_sequence";
 
+    const KEEPS_NUL: bool = true;
+
     fn begin(&mut self, writes: bool) -> Held<()> {
         // One that is to write must be the only writer from the start: it can't become that in the middle.
         self.run(if writes { "BEGIN IMMEDIATE" } else { "BEGIN" })

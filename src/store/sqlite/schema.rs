@@ -22,7 +22,7 @@ macro_rules! uuid {
 
 /// The steps from an empty database to today's tables; a database's version is how many of them it has behind it. A step
 /// that was released is never changed.
-static MIGRATIONS: &[&str] = &[ROOMS_AND_MESSAGES, CHANGES_AND_CHATS];
+static MIGRATIONS: &[&str] = &[ROOMS_AND_MESSAGES, CHANGES_AND_CHATS, TIMES];
 
 const ROOMS_AND_MESSAGES: &str = concat!(
     // A deleted user stays as a tombstone, for the ids and for what they said; the name is free again.
@@ -162,6 +162,59 @@ const CHANGES_AND_CHATS: &str = concat!(
     UPDATE message_marks SET chat_uuid = (SELECT uuid FROM chats WHERE id = chat_id);",
 );
 
+/// A time as it should be written.
+macro_rules! canonical {
+    () => {
+        "'[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\
+         .[0-9][0-9][0-9][0-9][0-9][0-9]Z'"
+    };
+}
+
+/// The time of a message that another program has written in its own way. Whole seconds and what comes after the point are
+/// read apart: SQLite knows three digits of it and rounds, so that seconds would pass. A number is a Julian day or so many
+/// seconds since 1970. What can't be read is now.
+macro_rules! rewritten {
+    () => {
+        "UPDATE messages SET created_date = coalesce((
+            SELECT strftime('%Y-%m-%dT%H:%M:%S', head || tail, 'auto') || '.' || CASE
+                WHEN digits <> '' THEN substr(digits || '00000', 1, 6)
+                ELSE substr(strftime('%f', head || tail, 'auto'), 4) || '000' END || 'Z'
+            FROM (
+                SELECT head, ltrim(rest, '0123456789') AS tail,
+                    substr(rest, 1, length(rest) - length(ltrim(rest, '0123456789'))) AS digits
+                FROM (
+                    SELECT CASE WHEN has_point THEN substr(text, 1, instr(text, '.') - 1) ELSE text END AS head,
+                        CASE WHEN has_point THEN substr(text, instr(text, '.') + 1) ELSE '' END AS rest
+                    FROM (
+                        SELECT CAST(created_date AS TEXT) AS text, created_date GLOB '*:[0-5][0-9].[0-9]*' AS has_point
+                    )
+                )
+            )
+        ), strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')) WHERE created_date NOT GLOB "
+    };
+}
+
+/// Pages by time compare the texts of times, so there is one form of them, whoever writes.
+const TIMES: &str = concat!(
+    rewritten!(),
+    canonical!(),
+    ";
+    CREATE TRIGGER messages_inserted_on_time AFTER INSERT ON messages WHEN NEW.created_date NOT GLOB ",
+    canonical!(),
+    " BEGIN ",
+    rewritten!(),
+    canonical!(),
+    " AND id = NEW.id; END;
+    CREATE TRIGGER messages_changed_on_time AFTER UPDATE OF created_date ON messages WHEN NEW.created_date NOT GLOB ",
+    canonical!(),
+    " BEGIN ",
+    rewritten!(),
+    canonical!(),
+    " AND id = NEW.id; END;
+    DROP INDEX messages_by_chat_and_date;
+    CREATE INDEX messages_by_chat_and_date ON messages (chat_id, created_date, id, sender_id);",
+);
+
 /// The version of today's tables.
 pub(super) fn latest() -> usize {
     MIGRATIONS.len()
@@ -243,6 +296,48 @@ mod tests {
         let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         let kept: (String, Option<String>, bool) = db.query_row(sql, [], row).unwrap();
         assert_eq!(kept, ("old".into(), None, true));
+    }
+
+    #[test]
+    fn the_times_of_other_programs_become_like_ours() {
+        let cases = [
+            ("'2024-02-29T12:34:56.789012Z'", "2024-02-29T12:34:56.789012Z"),
+            ("'2024-02-29 12:34:56'", "2024-02-29T12:34:56.000000Z"),
+            ("'2024-02-29 12:34:56.7'", "2024-02-29T12:34:56.700000Z"),
+            ("'2024-02-29 12:34:56.999999'", "2024-02-29T12:34:56.999999Z"),
+            ("'2024-02-29T12:34:56.9999996+02:00'", "2024-02-29T10:34:56.999999Z"),
+            ("'2024-02-29 23:34:56.789-01:00'", "2024-03-01T00:34:56.789000Z"),
+            ("'2024-02-29 12:34'", "2024-02-29T12:34:00.000000Z"),
+            ("'2024-02-29'", "2024-02-29T00:00:00.000000Z"),
+            ("unixepoch('2024-02-29 12:34:56')", "2024-02-29T12:34:56.000000Z"),
+            ("1709210096.25", "2024-02-29T12:34:56.250000Z"),
+            ("julianday('2024-02-29 12:00')", "2024-02-29T12:00:00.000000Z"),
+        ];
+        // Those that were there before, those that come, and those that are changed.
+        let mut old = Connection::open_in_memory().unwrap();
+        old.execute_batch(&format!("{ROOMS_AND_MESSAGES}{CHANGES_AND_CHATS}")).unwrap();
+        set_version(&old, 2).unwrap();
+        let db = database();
+        for (time, _) in cases {
+            let insert = format!("INSERT INTO messages (content, sender_id, created_date) VALUES ('', '', {time})");
+            old.execute(&insert, []).unwrap();
+            db.execute(&insert, []).unwrap();
+        }
+        migrate(&mut old).unwrap();
+        let read = |db: &Connection, id: i64| -> String {
+            db.query_row("SELECT created_date FROM messages WHERE id = ?1", [id], |row| row.get(0)).unwrap()
+        };
+        for (id, (time, expected)) in (1..).zip(cases) {
+            assert_eq!((read(&old, id).as_str(), read(&db, id).as_str()), (expected, expected), "{time}");
+            db.execute(&format!("UPDATE messages SET created_date = {time} WHERE id = 1"), []).unwrap();
+            assert_eq!(read(&db, 1), expected, "{time}");
+        }
+        for time in ["''", "'yesterday'", "'2024-02-30 25:00:00.5x'", "x'00'"] {
+            db.execute(&format!("UPDATE messages SET created_date = {time} WHERE id = 1"), []).unwrap();
+            let at = crate::timestamp::Timestamp::parse(&read(&db, 1)).unwrap();
+            let now = crate::timestamp::Timestamp::from(std::time::SystemTime::now());
+            assert!(now.microseconds().abs_diff(at.microseconds()) < 60_000_000, "{time}: {at}");
+        }
     }
 
     #[test]

@@ -151,14 +151,20 @@ function renderHead() {
   if (me && byId('me').dataset.name !== me.name) {
     byId('me').dataset.name = me.name;
     byId('me').replaceChildren(avatar(me.name), nameTag(me.name));
-    byId('me').setAttribute('aria-label', state.features.names ? `You are ${plain(me.name)}: change` : `You are ${plain(me.name)}`);
+    const change = state.features.names ? ': change' : '';
+    byId('me').setAttribute('aria-label', `You are ${plain(me.name)}${change}`);
   }
   byId('me').disabled = !state.features.names;
   byId('room-name').replaceChildren(room ? nameTag(room.name) : 'No room yet');
-  const kept = state.features.history ? 'kept' : 'this connection’s only';
-  const facts = !room ? 'Choose one at the side, or make one.' : room.kind === 'private' ? 'Private, between the two of you' : `${count(room.count, 'member', 'members')} · history ${kept}`;
-  byId('room-facts').textContent = facts;
+  byId('room-facts').textContent = roomFacts(room);
   byId('leave-room').hidden = !room || !(room.isJoined || room.kind === 'private');
+}
+
+function roomFacts(room) {
+  if (!room) return 'Choose one at the side, or make one.';
+  if (room.kind === 'private') return 'Private, between the two of you';
+  const kept = state.features.history ? 'kept' : 'this connection’s only';
+  return `${count(room.count, 'member', 'members')} · history ${kept}`;
 }
 
 let toastTimer = null;

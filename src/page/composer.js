@@ -24,7 +24,7 @@ export class Composer {
       event.preventDefault();
       this.#submit();
     });
-    this.#text.addEventListener('input', () => this.#grow());
+    this.#text.addEventListener('input', () => this.#tellRest());
   }
 
   render() {
@@ -33,7 +33,7 @@ export class Composer {
       if (this.#room) this.#drafts.set(this.#room.key, this.#text.value);
       this.#text.value = this.#drafts.get(room?.key) ?? '';
       this.#room = room;
-      this.#grow();
+      this.#tellRest();
     }
     const isOpen = Boolean(room) && !room.isOver;
     this.#text.disabled = !isOpen;
@@ -55,17 +55,15 @@ export class Composer {
     this.say(this.#room.key, text);
     this.#text.value = '';
     this.#drafts.delete(this.#room.key);
-    this.#grow();
+    this.#tellRest();
   }
 
   #size() {
     return new TextEncoder().encode(this.#text.value).length;
   }
 
-  /** As high as what is written, up to what the style allows; and how much is left when that matters. */
-  #grow() {
-    this.#text.style.height = 'auto';
-    this.#text.style.height = `${this.#text.scrollHeight + 2}px`;
+  /** How much is left, when that matters. */
+  #tellRest() {
     const size = this.#size();
     const left = MOST_BYTES - size;
     byId('text-size').textContent = left > 2_000 ? '' : left < 0 ? ` · ${-left} bytes too long` : ` · ${left} bytes left`;

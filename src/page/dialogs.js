@@ -11,7 +11,7 @@ let answer = null;
  * Asks. `submit` gets what was written and may throw: its message is shown, and the question stays. Without a `label`
  * nothing is written. `isForced`: there is no way around an answer. Resolves with whether it was answered.
  */
-function ask({ title, text = '', label = null, value = '', ok = 'OK', cancel = 'Cancel', isForced = false, type = 'text', submit }) {
+function ask({ title, text, label = null, value = '', ok, cancel = 'Cancel', isForced = false, type = 'text', submit }) {
   byId('dialog-title').textContent = title;
   byId('dialog-text').textContent = text;
   byId('dialog-field').hidden = label === null;

@@ -233,14 +233,21 @@ export class EventDialect {
   }
 
   async #join(room) {
-    const { lastId } = room;
-    room.isJoined = false;
-    await this.#ask('join_room', { roomId: Number(room.key) });
+    // Kept until the gap is closed: the connection may go in the middle of that.
+    room.gapAfter ??= room.lastId;
+    const { gapAfter } = room;
+    try {
+      await this.#ask('join_room', { roomId: Number(room.key) });
+    } catch (error) {
+      if (error instanceof Refused) room.isJoined = false;
+      throw error;
+    }
     room.count += 1;
     room.isJoined = true;
     room.present.set(this.#state.me.key, this.#state.me);
-    if (lastId > 0 && room.isLive) await this.#closeGap(room, lastId);
-    else if (lastId === 0) await this.#load(room, null);
+    if (gapAfter === 0) await this.#load(room, null);
+    else if (room.isLive) await this.#closeGap(room, gapAfter);
+    room.gapAfter = null;
     room.seen = Math.max(room.seen, this.#state.seenBefore(room) ?? room.lastId);
     this.#state.changed();
   }

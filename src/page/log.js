@@ -28,7 +28,8 @@ export class Log {
     this.#box.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     // A keyboard on the screen, a longer text below: what was at the end stays there.
     new ResizeObserver(() => this.#isAtEnd && this.#toEnd()).observe(this.#box);
-    this.watcher = new IntersectionObserver((entries) => this.#seen(entries), { root: this.#box, threshold: [0, 0.25, 0.6, 1] });
+    const thresholds = { root: this.#box, threshold: [0, 0.25, 0.6, 1] };
+    this.watcher = new IntersectionObserver((entries) => this.#seen(entries), thresholds);
     this.reachable = arrowKeys(this.#list, '.message');
     byId('newest').addEventListener('click', () => this.#jump());
     document.addEventListener('visibilitychange', () => this.#lookAgain());
@@ -98,7 +99,7 @@ export class Log {
 
   #message(room, item, isGrouped) {
     const { from, isMine } = item;
-    const mayDelete = this.state.features.history && (isMine || room.ownerKey === this.state.me?.key);
+    const who = isMine ? 'You: ' : `${plain(from.name)}: `;
     const line = el(
       'li',
       { class: `message ${isMine ? 'mine' : 'theirs'} ${isGrouped ? 'grouped' : ''}`, tabindex: -1 },
@@ -106,19 +107,26 @@ export class Log {
       el(
         'div',
         { class: 'bubble' },
-        isMine || isGrouped ? el('span', { class: 'unseen' }, isMine ? 'You: ' : `${plain(from.name)}: `) : el('p', { class: 'author' }, nameTag(from.name)),
+        isMine || isGrouped ? el('span', { class: 'unseen' }, who) : el('p', { class: 'author' }, nameTag(from.name)),
         this.#text(item),
         el('p', { class: 'facts' }, timeTag(item.at), isMine ? this.#mark(item) : null),
       ),
-      el(
-        'div',
-        { class: 'tools' },
-        el('button', { class: 'plain', 'data-focus': 'wire', title: 'How this goes over the wire', onclick: () => this.actions.showWire(room, item) }, icon('wire'), el('span', {}, 'Wire')),
-        mayDelete && el('button', { class: 'plain', 'data-focus': 'delete', 'aria-label': 'Delete this message', title: 'Delete', onclick: () => askDelete(this.actions.dialect(), item) }, icon('trash')),
-      ),
+      this.#tools(room, item),
     );
     line.message = item;
     return line;
+  }
+
+  #tools(room, item) {
+    const mayDelete = this.state.features.history && (item.isMine || room.ownerKey === this.state.me?.key);
+    const wire = { title: 'How this goes over the wire', onclick: () => this.actions.showWire(room, item) };
+    const trash = { 'aria-label': 'Delete this message', onclick: () => askDelete(this.actions.dialect(), item) };
+    return el(
+      'div',
+      { class: 'tools' },
+      el('button', { class: 'plain', 'data-focus': 'wire', ...wire }, icon('wire'), el('span', {}, 'Wire')),
+      mayDelete && el('button', { class: 'plain', 'data-focus': 'delete', ...trash }, icon('trash')),
+    );
   }
 
   #text(item) {
@@ -135,9 +143,10 @@ export class Log {
 
   #mark(item) {
     if (!this.state.features.receipts) return null;
-    const label = item.readBy > 0 ? `Read by ${item.readBy}` : 'Delivered';
-    const number = item.readBy > 0 ? el('span', {}, String(item.readBy)) : null;
-    return el('span', { class: `mark ${item.readBy > 0 ? 'read' : ''}`, role: 'img', 'aria-label': label, title: label }, icon(item.readBy > 0 ? 'read' : 'sent'), number);
+    const isRead = item.readBy > 0;
+    const label = isRead ? `Read by ${item.readBy}` : 'Delivered';
+    const props = { class: `mark ${isRead ? 'read' : ''}`, role: 'img', 'aria-label': label, title: label };
+    return el('span', props, icon(isRead ? 'read' : 'sent'), isRead ? String(item.readBy) : null);
   }
 
   #pending(entry) {
@@ -160,7 +169,12 @@ export class Log {
         el('span', { class: 'unseen' }, 'You: '),
         this.#text({ key: entry.clientId, text: entry.text }),
         el('p', { class: 'facts' }, timeTag(entry.at), icon(sign), el('span', {}, label)),
-        isOpen && el('p', { class: 'choices' }, el('button', { class: 'small', 'data-focus': 'again', onclick: again }, 'Send again'), el('button', { class: 'small', 'data-focus': 'drop', onclick: drop }, 'Discard')),
+        isOpen && el(
+          'p',
+          { class: 'choices' },
+          el('button', { class: 'small', 'data-focus': 'again', onclick: again }, 'Send again'),
+          el('button', { class: 'small', 'data-focus': 'drop', onclick: drop }, 'Discard'),
+        ),
       ),
     );
   }
@@ -262,7 +276,8 @@ function belongs(before, item) {
 }
 
 function dayRow({ key, at }) {
-  return { key: `day ${at.toDateString()} ${key}`, version: 0, make: () => el('li', { class: 'divider' }, el('span', {}, dayName(at))) };
+  const make = () => el('li', { class: 'divider' }, el('span', {}, dayName(at)));
+  return { key: `day ${at.toDateString()} ${key}`, version: 0, make };
 }
 
 function freshRow() {

@@ -22,6 +22,8 @@ export class Room {
     /** The newest messages are here. Not so when somebody has scrolled far up: both ends can't be kept. */
     this.isLive = true;
     this.isLoading = false;
+    /** Messages after this one may have been missed; null if none. */
+    this.gapAfter = null;
     /** The last message that was looked at. */
     this.seen = 0;
     /** The line `new` is above this message. */

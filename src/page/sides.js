@@ -51,12 +51,20 @@ export class Sides {
     const { unread } = room;
     const isPrivate = room.kind === 'private';
     const version = [room.name, room.count, room.isJoined, unread, isCurrent].join('\n');
+    const props = () => ({
+      class: `row ${room.isJoined || isPrivate ? 'joined' : ''}`,
+      tabindex: -1,
+      'data-focus': 'row',
+      'aria-current': isCurrent ? 'true' : null,
+      'aria-label': this.#roomLabel(room),
+      onclick: () => this.#enter(room.key),
+    });
     const make = () => el(
       'li',
       {},
       el(
         'button',
-        { class: `row ${room.isJoined || isPrivate ? 'joined' : ''}`, tabindex: -1, 'data-focus': 'row', 'aria-current': isCurrent ? 'true' : null, onclick: () => this.#enter(room.key), 'aria-label': this.#roomLabel(room) },
+        props(),
         isPrivate ? icon('lock') : el('span', { class: 'hash', 'aria-hidden': 'true' }, '#'),
         nameTag(room.name),
         unread > 0 && el('span', { class: 'badge' }, unread > 99 ? '99+' : String(unread)),
@@ -108,8 +116,10 @@ export class Sides {
       this.actions.openPrivate(person);
       this.#done();
     };
+    const label = `Private message to ${plain(person.name)}`;
+    const props = { class: 'row', tabindex: -1, 'data-focus': 'row', 'aria-label': label, onclick: talk };
     const make = () => el('li', {}, mayTalk
-      ? el('button', { class: 'row', tabindex: -1, 'data-focus': 'row', 'aria-label': `Private message to ${plain(person.name)}`, onclick: talk }, ...content(), icon('lock'))
+      ? el('button', props, ...content(), icon('lock'))
       : el('span', { class: 'row' }, ...content()));
     return { key: `p${person.key}`, version: `${person.name} ${isMe} ${mayTalk}`, make };
   }

@@ -24,7 +24,13 @@ const sum = (values) => values.reduce((all, value) => all + value, 0);
 
 /** The dialects in the words of the metrics, and the shorter ones that are shown. */
 const DIALECTS = {
-  '/chatserver/connect': 'action', '/ws': 'event', 'engine.io websocket': 'Socket.IO', 'engine.io polling': 'Socket.IO polling', '/echo': 'echo', http: 'HTTP',
+  '/chatserver/connect': 'action',
+  '/ws': 'event',
+  'engine.io websocket': 'Socket.IO',
+  'engine.io polling': 'Socket.IO polling',
+  stream: 'stream',
+  '/echo': 'echo',
+  http: 'HTTP',
 };
 
 const dialects = Object.keys(DIALECTS);

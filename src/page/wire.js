@@ -1,7 +1,6 @@
 // The learner's window: every frame of this page's connection as it goes by, and one message as every dialect would tell it.
 
 import { bytes, byId, el } from './dom.js';
-import { keyQuery } from './access.js';
 
 const MOST_FRAMES = 200;
 /** So much of a frame is shown. */
@@ -9,7 +8,9 @@ const MOST_CHARACTERS = 4_000;
 /** The example travels in an address, so it can't be as long as a message. */
 const MOST_EXAMPLE = 1_000;
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hour12: false });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3, hour12: false,
+});
 
 export class Wire {
   #panel = byId('wire');
@@ -70,9 +71,8 @@ export class Wire {
     const text = message.text.slice(0, MOST_EXAMPLE).toWellFormed();
     const isCut = text.length < message.text.length;
     const [roomName, name, said] = [room.name, message.from.name, text].map(encodeURIComponent);
-    const key = keyQuery().replace('?', '&');
     try {
-      const answer = await fetch(`/wire?room=${roomName}&name=${name}&text=${said}${key}`, { cache: 'no-store' });
+      const answer = await fetch(`/wire?room=${roomName}&name=${name}&text=${said}`, { cache: 'no-store' });
       if (!answer.ok) throw new Error(`this server does not tell (${answer.status})`);
       this.#showDialects(await answer.json(), isCut);
     } catch (error) {
@@ -81,7 +81,8 @@ export class Wire {
   }
 
   #showDialects(examples, isCut) {
-    byId('dialects-intro').textContent = `As the server writes this message to clients of each dialect${isCut ? ', the text cut short' : ''}:`;
+    const cut = isCut ? ', the text cut short' : '';
+    byId('dialects-intro').textContent = `As the server writes this message to clients of each dialect${cut}:`;
     byId('dialects').replaceChildren(...examples.map(({ dialect, path, text }) => el(
       'section',
       { class: 'example' },
@@ -129,7 +130,13 @@ export class Wire {
     return el(
       'li',
       { class: isOut ? 'out' : 'in' },
-      el('p', {}, el('span', { class: 'direction' }, isOut ? '↑ sent' : '↓ received'), ` ${clock.format(at)} `, el('span', { class: 'quiet' }, bytes(size))),
+      el(
+        'p',
+        {},
+        el('span', { class: 'direction' }, isOut ? '↑ sent' : '↓ received'),
+        ` ${clock.format(at)} `,
+        el('span', { class: 'quiet' }, bytes(size)),
+      ),
       el('pre', { dir: 'ltr' }, rest > 0 ? `${shown.slice(0, MOST_CHARACTERS)}\n… and ${rest} characters more` : shown),
     );
   }

@@ -12,7 +12,7 @@ const TEXTS = [
   'שלום עולם (123) abc\nand a line from left to right',
   '👩‍👩‍👧‍👦 👋🏽 é Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉͚̯̞̠͍A̴̵̜̰͔ͫ͗͢L̠ͨͧͩ͘G̴̻͈͍͔̹̑͗̎̅͛́Ǫ̵̹̻̝̳͂̌̌͘!',
   `${'w'.repeat(16_000)}`,
-  'many lines\n'.repeat(1_400),
+  'many lines\n'.repeat(250),
   '</textarea></dialog><style>*{display:none}</style><a href="javascript:alert(9)">x</a>',
 ];
 
@@ -32,7 +32,8 @@ run(async () => {
   await ann.sees(TEXTS[0]);
   await ann.$('.notice').or(ann.$('#people-list')).first().waitFor();
   check('the title has no marks that reorder', /[\u202a-\u202e\u2066-\u2069]/.test(await ann.page.title()), false);
-  check('no element that nobody made', await ann.page.locator('script:not([src]), style, img:not([alt=""]), main a, [onerror], [onload]').count(), 0);
+  const strange = ann.page.locator('script:not([src]), style, img:not([alt=""]), main a, [onerror], [onload]');
+  check('no element that nobody made', await strange.count(), 0);
 
   // The name's box holds whatever it does to direction; the time after it stays at its right.
   await ann.enter('lobby');

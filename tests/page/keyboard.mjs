@@ -61,10 +61,9 @@ run(async () => {
   await tabTo('message mine', 'Shift+Tab');
   await press('Tab');
   check('a message has its tools', await ann.page.evaluate(() => document.activeElement.dataset.focus), 'wire');
-  await ann.page.route('**/wire?*', (route) => route.fulfill({ json: [{ dialect: 'echo', path: '/echo', text: 'hello' }] }));
   await press('Enter');
   await ann.page.getByRole('tab', { name: 'One message, every dialect', selected: true }).waitFor();
-  await ann.$('#dialects pre').waitFor();
+  await ann.$('#dialects pre').first().waitFor();
   await tabTo('dialects-tab');
   await press('ArrowLeft');
   await ann.page.getByRole('tab', { name: 'Frames', selected: true }).waitFor();

@@ -15,10 +15,6 @@ const TALK = [
   ['carol', 'Of course. By the way, the server has been up for forty days now.'],
   ['ann', 'And nobody noticed. That is how I like it.'],
 ];
-const EXAMPLES = [
-  ['action', '/chatserver/connect', '{"action":"room_message","room":"tea","user_id":"3","message":"Milk, and those biscuits with the ginger."}'],
-  ['event', '/ws', '{"event":"new_message","payload":{"messageId":5,"roomId":2,"userId":2,"username":"bob","text":"Milk, and those biscuits with the ginger.","createdAt":"2026-11-21T10:04:11.204817Z"}}'],
-].map(([dialect, path, text]) => ({ dialect, path, text }));
 
 const folder = process.env.PICTURES;
 
@@ -73,7 +69,6 @@ run(async () => {
   await ann.$('#rooms:not(.open)').waitFor({ state: 'attached' });
 
   await take(ann, 'desktop-dark', 1280, 'dark');
-  await ann.page.route('**/wire?*', (route) => route.fulfill({ json: EXAMPLES }));
   const line = ann.$('.message').filter({ hasText: 'biscuits' });
   await line.hover();
   await line.getByRole('button', { name: 'Wire' }).click();

@@ -123,7 +123,9 @@ async function rooms(ann) {
     room.note('left', { key: '3' });
     room.note('joined', { key: '3' });
     steps.push(ids(room));
-    for (let first = 7; first > -1200; first -= 100) room.receivePage(page(...Array.from({ length: 100 }, (_, place) => first - 99 + place)), true);
+    for (let first = 7; first > -1200; first -= 100) {
+      room.receivePage(page(...Array.from({ length: 100 }, (_, place) => first - 99 + place)), true);
+    }
     steps.push([room.items.length, room.isLive]);
     room.receive(message(21));
     steps.push(room.byId.has(21));

@@ -1,11 +1,6 @@
 // The wire view and the status page.
 
-import { Person, check, run, until } from './harness.mjs';
-
-const EXAMPLES = [
-  { dialect: 'action', path: '/chatserver/connect', text: '{"action":"room_message","room":"lobby","user_id":"0","message":"<b>hi</b>"}' },
-  { dialect: 'stream', path: '/stream', text: 'id: 1\ndata: {"type":"new_message"}\n' },
-];
+import { Person, check, run, sayAll, until } from './harness.mjs';
 
 run(async () => {
   const ann = await Person.named('ann');
@@ -30,22 +25,19 @@ run(async () => {
   await ann.page.getByRole('button', { name: 'Go on' }).click();
   await ann.page.getByRole('button', { name: 'Clear' }).click();
   check('cleared', await ann.$('#frames li').count(), 0);
-  for (let number = 0; number < 110; number += 1) await ann.say(`line ${number}`);
-  await until('all said', async () => (await ann.texts()).at(-1), 'line 109');
+  const all = await sayAll(1, 1, Array.from({ length: 210 }, (_, place) => `line ${place}`));
+  await until('all said', () => ann.texts(), all);
   await until('and bounded', () => ann.$('#frames li').count(), 200);
 
-  // That the examples are true is for the server's own tests; here they are shown, as text.
-  let asked = null;
-  await ann.page.route('**/wire?*', (route) => {
-    asked = Object.fromEntries(new URL(route.request().url()).searchParams);
-    return route.fulfill({ json: EXAMPLES });
-  });
   const line = ann.$('.message').filter({ hasText: '<b>hi</b>' });
   await line.hover();
   await line.getByRole('button', { name: 'Wire' }).click();
-  await until('each dialect', () => ann.$('.example h3 code').allTextContents(), EXAMPLES.map(({ path }) => path));
-  check('asked for that message', asked, { room: 'lobby', name: 'ann', text: '<b>hi</b>' });
-  check('in its own words', await ann.$('.example pre').allTextContents(), EXAMPLES.map(({ text }) => text));
+  const paths = ['/chatserver/connect', '/ws', '/stream', '/socket.io/', '/socket.io/'];
+  await until('each dialect', () => ann.$('.example h3 code').allTextContents(), paths);
+  const examples = await ann.$('.example pre').allTextContents();
+  check('each says it', examples.filter((text) => text.includes('<b>hi</b>')).length, paths.length);
+  const said = { action: 'room_message', room: 'lobby', user_id: '0', message: '<b>hi</b>' };
+  check('in its own words', JSON.parse(examples[0]), said);
 
   const status = await Person.open('/status');
   await status.page.getByText('Live', { exact: true }).waitFor();

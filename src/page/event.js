@@ -257,6 +257,8 @@ export class EventDialect {
     let before;
     for (let page = 0; page < GAP_PAGES; page += 1) {
       const { messages, nextBefore } = await this.#page(room, before, GAP_PAGE_MESSAGES);
+      const missed = messages.filter(({ id, isMine }) => isMine && id > lastId && !room.byId.has(id));
+      for (const { text } of missed) this.#outbox.recognise(room.key, text);
       room.receivePage(messages, nextBefore !== null);
       if (nextBefore === null || messages[0].id <= lastId) return;
       before = nextBefore;

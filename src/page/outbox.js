@@ -57,7 +57,9 @@ export class Outbox {
   }
 
   mark(entry, status, reason = '') {
-    Object.assign(entry, { status, reason, version: entry.version + 1 });
+    // What was taken for it was something else, if it has failed.
+    const isSeen = entry.isSeen && status !== 'failed';
+    Object.assign(entry, { status, reason, isSeen, version: entry.version + 1 });
     this.#save();
   }
 

@@ -81,8 +81,8 @@ export class Wire {
   }
 
   #showDialects(examples, isCut) {
-    const cut = isCut ? ', the text cut short' : '';
-    byId('dialects-intro').textContent = `As the server writes this message to clients of each dialect${cut}:`;
+    const made = isCut ? 'ids and times are made up, the text is cut short' : 'ids and times are made up';
+    byId('dialects-intro').textContent = `As the server writes this to clients of each dialect (${made}):`;
     byId('dialects').replaceChildren(...examples.map(({ dialect, path, text }) => el(
       'section',
       { class: 'example' },

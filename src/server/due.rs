@@ -14,14 +14,12 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// What a slot may be waiting for. All deadlines of one kind are equally long.
 #[derive(Clone, Copy)]
 pub(super) enum Due {
-    /// The request head, and the upgrade.
+    /// The request head, and the upgrade; and that the other side takes a part of a long answer.
     Handshake,
     /// The time for a ping.
     Ping,
     /// The answer to a ping.
     Pong,
-    /// The other side to take a part of a long answer.
-    Part,
     /// The other side's end of the close.
     Close,
     /// The time for a comment in an event stream.
@@ -29,7 +27,7 @@ pub(super) enum Due {
 }
 
 impl Due {
-    pub(super) const ALL: [Self; 6] = [Self::Handshake, Self::Ping, Self::Pong, Self::Part, Self::Close, Self::Comment];
+    pub(super) const ALL: [Self; 5] = [Self::Handshake, Self::Ping, Self::Pong, Self::Close, Self::Comment];
 }
 
 impl Server {
@@ -79,7 +77,6 @@ impl Server {
                     self.arm(key, Due::Pong);
                 }
                 Due::Pong => self.miss_pong(key),
-                Due::Part => self.end(key, CloseReason::SlowReader),
                 Due::Close => self.lose(key, None),
                 Due::Comment => self.comment(key),
             }
@@ -133,7 +130,6 @@ impl Server {
             Due::Handshake => self.config.handshake,
             Due::Ping => self.config.ping,
             Due::Pong => self.config.pong,
-            Due::Part => self.config.handshake,
             Due::Close => self.config.drain,
             Due::Comment => COMMENT_EVERY.min(self.config.ping),
         };

@@ -264,7 +264,7 @@ impl Server {
             Some(next) => {
                 exchange.state = State::Next(next);
                 self.owe_answer(key, wire);
-                self.arm(key, Due::Part);
+                self.arm(key, Due::Handshake);
             }
             None => {
                 parts.end(&mut wire);
@@ -366,6 +366,9 @@ impl Server {
     }
 
     pub(super) fn give_up_on_handshake(&mut self, key: SlotKey) {
+        if self.slots.exchange(key).is_some_and(|exchange| matches!(exchange.state, State::Next(_))) {
+            return self.end(key, CloseReason::SlowReader);
+        }
         let Some(slot) = self.slots.get(key) else { return };
         match &slot.stage {
             Stage::Http(http) if http.has_begun() => {

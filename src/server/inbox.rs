@@ -80,11 +80,13 @@ impl Inbox {
         self.has_outside = true;
     }
 
+    /// Whether other programs may have done something.
+    pub(super) fn has_outside(&self) -> bool {
+        self.has_outside
+    }
+
     /// What other programs have done: at most a turn's worth.
     pub(super) fn drain_outside(&mut self) -> Vec<Outside> {
-        if !self.has_outside {
-            return Vec::new();
-        }
         let drained: Vec<_> = self.outside.iter().flat_map(Receiver::try_iter).take(OUTCOMES_PER_TURN).collect();
         self.has_outside = drained.len() == OUTCOMES_PER_TURN;
         drained

@@ -262,7 +262,7 @@ impl Server {
         self.slots.connection_count() < self.config.max_connections
     }
 
-    /// Tells what the store has done, and what other programs have: now it is there for good.
+    /// Tells what the store has done: now it is there for good.
     fn take_outcomes(&mut self) {
         let outcomes = self.inbox.drain(self.now);
         if !outcomes.is_empty() || self.hub.counts_time() {
@@ -275,6 +275,13 @@ impl Server {
             self.hub.committed(ticket, outcome, &mut self.fanout.effects);
             self.deliver();
         }
+        if self.inbox.has_outside() {
+            self.take_outside();
+        }
+    }
+
+    /// Tells what other programs have done.
+    fn take_outside(&mut self) {
         for outside in self.inbox.drain_outside() {
             if self.hub.moves_members_by(&outside) {
                 self.fanout.settle(&self.hub, &mut self.slots);

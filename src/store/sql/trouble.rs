@@ -18,6 +18,7 @@ pub(crate) enum Remedy {
     /// A new connection, perhaps.
     OpenAnew,
     /// To try the batch once more, at once.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite has one writer at a time"))]
     Repeat,
     /// The jobs of the batch, each for itself: one of them is the cause.
     OneByOne,

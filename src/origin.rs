@@ -49,7 +49,9 @@ fn host_and_port(authority: &Authority, scheme: &Scheme) -> Option<(String, u16)
     let known = *scheme == Scheme::HTTPS || *scheme == Scheme::HTTP;
     let port = match authority.port() {
         Some(port) => port.as_str().parse().ok()?,
-        None => default,
+        // Of a port that is no number nothing is said.
+        None if authority.as_str() == authority.host() => default,
+        None => return None,
     };
     known.then(|| (authority.host().to_ascii_lowercase(), port))
 }
@@ -116,6 +118,8 @@ mod tests {
             (Some("https://good.com.evil.com"), false),
             (Some("https://evilgood.com"), false),
             (Some("https://good.com@evil.com"), false),
+            (Some("https://good.com:443.evil.com"), false),
+            (Some("https://good.com:"), false),
             (Some("https://good.com#https://evil.com"), false),
             (Some("https://evil.com/https://good.com"), false),
             (Some("http://localhost:3000"), false),
@@ -134,7 +138,7 @@ mod tests {
         for origin in ["http://localhost:3000", "http://127.0.0.1", "http://127.8.9.1:1", "http://[::1]:5173"] {
             assert!(allowed(&origins, "127.0.0.1:8000", Some(origin)), "{origin}");
         }
-        for origin in ["http://localhost.evil.com", "http://128.0.0.1", "null"] {
+        for origin in ["http://localhost.evil.com", "http://127.0.0.1:80.evil.com", "http://128.0.0.1", "null"] {
             assert!(!allowed(&origins, "127.0.0.1:8000", Some(origin)), "{origin}");
         }
     }

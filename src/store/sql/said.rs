@@ -36,8 +36,15 @@ macro_rules! messages {
 const BACKWARDS_UP_TO: &str = messages!("m.id <= ?4 ORDER BY m.id DESC LIMIT ?5");
 const BACKWARDS_BEFORE: &str = messages!("m.id < ?4 ORDER BY m.id DESC LIMIT ?5");
 const FORWARDS_AFTER: &str = messages!("m.id > ?4 ORDER BY m.id LIMIT ?5");
-const BACKWARDS_EARLIER: &str =
-    messages!("(m.created_date, m.id) < (?6, ?4) ORDER BY m.created_date DESC, m.id DESC LIMIT ?5");
+/// Those of that very time, and those of earlier ones: each is found where it lies in the index, however many share a
+/// time, which no database makes of a comparison of pairs by itself.
+const BACKWARDS_EARLIER: &str = concat!(
+    "SELECT * FROM (",
+    messages!("m.created_date = ?6 AND m.id < ?4 ORDER BY m.id DESC LIMIT ?5"),
+    ") AS tied UNION ALL SELECT * FROM (",
+    messages!("m.created_date < ?6 ORDER BY m.created_date DESC, m.id DESC LIMIT ?5"),
+    ") AS earlier ORDER BY 6 DESC, 1 DESC LIMIT ?5"
+);
 const ONE: &str = messages!("m.id = ?4");
 
 /// Reads all but the reactions.

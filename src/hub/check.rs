@@ -10,7 +10,7 @@ const CHECKED_UP_TO_SESSIONS: usize = 64;
 impl Hub {
     /// After every change in a debug build, while the hub is small: the checks cost time in proportion to it.
     pub(super) fn check_in_debug(&self) {
-        if cfg!(debug_assertions) && self.slots.len() <= CHECKED_UP_TO_SESSIONS {
+        if cfg!(debug_assertions) && self.sessions.len() <= CHECKED_UP_TO_SESSIONS {
             self.check_invariants();
         }
     }

@@ -379,3 +379,6 @@ struct ShownError<'a> {
 fn answer(status: StatusCode, value: &impl Serialize) -> Answer {
     Answer::json(status, frame::json(value))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ mod random;
 mod say;
 mod store;
 mod typing;
+mod visit;
 
 use super::*;
 use crate::id::{ChangeId, MessageId, RoomId, RoomIds, Target, Uuid};

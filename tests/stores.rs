@@ -12,6 +12,8 @@ mod changes;
 mod chats;
 #[path = "stores/others.rs"]
 mod others;
+#[path = "stores/stream.rs"]
+mod stream;
 #[path = "common/subject.rs"]
 mod subject;
 

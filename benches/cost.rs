@@ -16,13 +16,18 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use common::trace::Trace;
-use common::{ACTION, ECHO, PATIENCE, Server, TEXT, frame, raw_websocket, read_frame, roomcast, roomcast_under};
+use common::{
+    ACTION, ECHO, PATIENCE, Server, TEXT, frame, raw_websocket, read_frame, read_until, roomcast, roomcast_under,
+};
 use serde::{Deserialize, Serialize};
 
 const KEPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/cost.json");
 const KEEP: &str = "`cargo bench --locked --bench cost -- --keep`";
 /// The share by which a figure may grow.
 const TOLERANCE: f64 = 0.05;
+
+/// Where one listens to what is posted; the others are dialects.
+const STREAM: &str = "/stream";
 
 /// One conversation. In each turn the first client sends so many messages in one write, everybody reads all that comes
 /// of them, and the server goes back to sleep before the next turn: so it has the same to do in every run.
@@ -38,12 +43,13 @@ struct Scenario {
 }
 
 #[rustfmt::skip]
-const SCENARIOS: [Scenario; 5] = [
+const SCENARIOS: [Scenario; 6] = [
     Scenario { name: "room of 100, 64 bytes",          path: ACTION, clients: 100, messages: 1,  bytes: 64,     turns: 100 },
     Scenario { name: "room of 100, 16 times 64 bytes", path: ACTION, clients: 100, messages: 16, bytes: 64,     turns: 25 },
     Scenario { name: "room of 100, 16 KiB",            path: ACTION, clients: 100, messages: 1,  bytes: 16_384, turns: 50 },
     Scenario { name: "pair, 64 bytes",                 path: ACTION, clients: 2,   messages: 1,  bytes: 64,     turns: 1_000 },
     Scenario { name: "echo, 64 bytes",                 path: ECHO,   clients: 1,   messages: 1,  bytes: 64,     turns: 1_000 },
+    Scenario { name: "stream of 1,000, 64 bytes",      path: STREAM, clients: 1_000, messages: 1, bytes: 64,    turns: 20 },
 ];
 
 /// What one delivery costs: a frame that reaches a client, the sender's own reply included.
@@ -176,6 +182,11 @@ fn calls(scenario: &Scenario, turns: usize) -> f64 {
 fn gather(server: &Server, scenario: &Scenario) -> Vec<TcpStream> {
     let mut clients = Vec::new();
     for _ in 0..scenario.clients {
+        if scenario.path == STREAM {
+            clients.push(listen(server));
+            settle(server);
+            continue;
+        }
         clients.push(raw_websocket(server, scenario.path));
         if scenario.path == ECHO {
             continue;
@@ -191,7 +202,34 @@ fn gather(server: &Server, scenario: &Scenario) -> Vec<TcpStream> {
     clients
 }
 
+/// Somebody who listens to the lobby.
+fn listen(server: &Server) -> TcpStream {
+    let mut listener = server.raw();
+    listener.write_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    read_until(&mut listener, b"}\n\n");
+    listener
+}
+
+/// Somebody else posts, in each turn one message.
+fn post(server: &Server, listeners: &mut [TcpStream], scenario: &Scenario, turns: usize) {
+    const SENDER: &str = "123e4567-e89b-12d3-a456-426614174000";
+    let body = format!(r#"{{"content":"{}","sender_id":"{SENDER}"}}"#, "x".repeat(scenario.bytes));
+    let request = format!("POST /message HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let mut poster = server.raw();
+    for _ in 0..turns {
+        poster.write_all(request.as_bytes()).unwrap();
+        read_until(&mut poster, format!("\"{SENDER}\"}}").as_bytes());
+        for listener in &mut *listeners {
+            read_until(listener, b"}}\n\n");
+        }
+        settle(server);
+    }
+}
+
 fn converse(server: &Server, clients: &mut [TcpStream], scenario: &Scenario, turns: usize) {
+    if scenario.path == STREAM {
+        return post(server, clients, scenario, turns);
+    }
     let text = "x".repeat(scenario.bytes);
     let message =
         if scenario.path == ECHO { text } else { format!(r#"{{"action":"room_message","message":"{text}"}}"#) };

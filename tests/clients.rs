@@ -7,7 +7,6 @@ mod common;
 #[path = "common/tools.rs"]
 mod tools;
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +14,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use common::Server;
-use tools::{Browser, tool};
+use tools::{Browser, serve_page, tool};
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
@@ -56,29 +55,4 @@ fn the_browsers_own_websocket() {
     let result = receiver.recv_timeout(Duration::from_secs(60));
     drop(browser);
     assert_eq!(result.expect("a result within a minute"), "ok");
-}
-
-/// Serves `page` from `/` until something is posted to `/result`, and returns that.
-fn serve_page(listener: &TcpListener, page: &str) -> String {
-    loop {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut reader = BufReader::new(stream.try_clone().unwrap());
-        let head: Vec<String> =
-            reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
-        let Some(request) = head.first() else { continue };
-        let mut result = None;
-        if request.starts_with("POST /result") {
-            let length =
-                head.iter().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            let mut body = vec![0; length.unwrap()];
-            reader.read_exact(&mut body).unwrap();
-            result = Some(String::from_utf8(body).unwrap());
-        }
-        let body = if request.starts_with("GET / ") || request.starts_with("GET /?") { page } else { "" };
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close\r\n";
-        write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        if let Some(result) = result {
-            return result;
-        }
-    }
 }

@@ -6,6 +6,8 @@
 #[path = "database/access.rs"]
 mod access;
 mod common;
+#[path = "common/curl.rs"]
+mod curl;
 #[path = "database/http.rs"]
 mod http;
 #[path = "database/lists.rs"]
@@ -17,19 +19,13 @@ mod refusals;
 #[path = "database/shared.rs"]
 mod shared;
 
-use std::process::Command;
-
 use common::Server;
 use common::event::untimed;
 
 /// Runs `curl` with these words; the status and the body, without times.
 fn curl(words: &[&str]) -> (u16, String) {
-    let output = Command::new("curl").args(["-s", "--max-time", "10", "-w", "\n%{http_code}"]).args(words).output();
-    let output = output.expect("curl is installed");
-    assert!(output.status.success(), "{words:?}: {output:?}");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    let (body, status) = printed.rsplit_once('\n').unwrap();
-    (status.parse().unwrap(), untimed(body))
+    let (status, body) = curl::curl(words);
+    (status, untimed(&body))
 }
 
 /// Asks `METHOD /path`, with that body if it is not empty.

@@ -9,11 +9,12 @@ mod peer;
 #[path = "common/people.rs"]
 mod people;
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::TcpStream;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use common::crowd::{least, read_past};
 use common::{ACTION, Server, TEXT, frame, gather, raw_websocket, upgrade_request, wait_until};
 use peer::{HANDSHAKE, Http, Polling, WEBSOCKET, connect_packet};
 
@@ -214,18 +215,6 @@ const CROWD: usize = 10_000;
 /// In each measurement so many are told to the whole crowd, one after the other.
 const MESSAGES: usize = 20;
 
-/// Reads in large pieces until `text` has come. What else has come then is left out or read with what comes next.
-fn read_past(stream: &mut TcpStream, text: &[u8]) {
-    let mut buffer = [0; 1 << 14];
-    let mut tail = Vec::new();
-    while !tail.windows(text.len()).any(|window| window == text) {
-        tail.drain(..tail.len().saturating_sub(text.len()));
-        let count = stream.read(&mut buffer).unwrap();
-        assert!(count > 0, "the connection ended");
-        tail.extend_from_slice(&buffer[..count]);
-    }
-}
-
 /// Has something said and heard by all, over and over. Returns the CPU time for each delivery, in nanoseconds.
 fn measure(server: &Server, crowd: &mut [TcpStream], request: impl Fn(&str) -> Vec<u8>) -> f64 {
     let before = server.cpu_time();
@@ -262,11 +251,6 @@ fn by_socket_io() -> Vec<f64> {
     let ask = |text: &str| format!(r#"42/chat,["message:send",{{"chatId":{room},"content":"{text}"}}]"#);
     let request = |text: &str| frame(TEXT, ask(text).as_bytes());
     (0..3).map(|_| measure(&server, &mut crowd, request)).collect()
-}
-
-/// The least of them: whatever else the machine does can only add to it.
-fn least(figures: &[f64]) -> f64 {
-    figures.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 /// How much more than on the action dialect a delivery may cost on Socket.IO. It is the same work: finished bytes that

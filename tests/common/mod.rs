@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+pub mod crowd;
 pub mod event;
 pub mod trace;
 mod waiting;
@@ -367,16 +368,21 @@ pub fn room_of(server: &Server, members: usize) -> Vec<TcpStream> {
     room
 }
 
-/// Has them all join one room. A part at a time, so that what all are told of all does not pile up.
+/// Has them all join one room of their own.
 pub fn gather(room: &mut [TcpStream]) {
+    gather_by(JOIN, room);
+}
+
+/// Has them all join a room. A part at a time, so that what all are told of all does not pile up.
+pub fn gather_by(join: &[u8], room: &mut [TcpStream]) {
     const PART: usize = 500;
     for start in (0..room.len()).step_by(PART) {
         let end = (start + PART).min(room.len());
         for joining in &mut room[start..end] {
-            joining.write_all(&frame(TEXT, JOIN)).unwrap();
+            joining.write_all(&frame(TEXT, join)).unwrap();
         }
         for joining in &mut room[start..end] {
-            while read_frame(joining).unwrap().1 != JOIN {}
+            while read_frame(joining).unwrap().1 != join {}
         }
         // All of this part are in, so that this is the last that anybody is told.
         say(&mut room[0], "all here?");

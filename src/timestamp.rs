@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::{OffsetDateTime, UtcOffset};
 
 /// Microseconds since 1970, in UTC. Shown as RFC 3339 with six digits and `Z`, so that the order of the texts is the
 /// order of the times.
@@ -30,7 +30,7 @@ impl Timestamp {
 
     /// Reads any RFC 3339 time. Digits beyond the sixth are cut off.
     pub fn parse(text: &str) -> Option<Self> {
-        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(UtcOffset::UTC);
+        let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         let microseconds = i64::try_from(time.unix_timestamp_nanos().div_euclid(1_000)).ok()?;
         (0..=Self::MAX.0).contains(&microseconds).then_some(Self(microseconds))
     }
@@ -91,6 +91,10 @@ mod tests {
         }
         for bad in ["", "2024-01-01", "2024-01-01T12:00:00", "2023-02-29T00:00:00Z", "1969-12-31T23:59:59Z", "now"] {
             assert_eq!(Timestamp::parse(bad), None, "{bad}");
+        }
+        // In UTC these lie in years that the library has no dates for.
+        for beyond in ["9999-12-31T23:59:59-23:59", "0000-01-01T00:00:00+23:59"] {
+            assert_eq!(Timestamp::parse(beyond), None, "{beyond}");
         }
         assert_eq!(Timestamp::from_microseconds(i64::MAX).to_string(), "9999-12-31T23:59:59.999999Z");
     }

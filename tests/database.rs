@@ -146,8 +146,8 @@ fn read_confirmations() {
     expect(&server, "GET /readconfirmation?MessageID=1", "", 200, readers);
     // A second time is answered as the first, with its time.
     let url = format!("http://{}/readconfirmation", server.address);
-    let timed = || Command::new("curl").args(["-s", "-d", r#"{"MessageID":1,"UserID":2}"#, &url]).output().unwrap();
-    assert_eq!(timed().stdout, timed().stdout);
+    let timed = || curl::curl(&["-d", r#"{"MessageID":1,"UserID":2}"#, &url]);
+    assert_eq!(timed(), timed());
     expect(&server, "GET /readconfirmation?MessageID=1", "", 200, readers);
 
     refuse(&server, "GET /readconfirmation?MessageID=9", "", 404, "there is no such message");

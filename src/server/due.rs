@@ -39,19 +39,14 @@ impl Server {
             return Some(Duration::ZERO);
         }
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
-        let store = self.inbox.next_deadline();
-        let sessions = self.next_of_sessions();
-        let next = [
-            self.deadlines.next(),
-            self.pauses.next(),
-            sessions,
-            store,
-            retry_at,
-            self.drain_until,
-            self.supervisor.due(),
-        ];
-        let next = next.into_iter().flatten().min()?;
-        Some(next.saturating_duration_since(Instant::now()))
+        let of_others = [self.inbox.next_deadline(), retry_at, self.drain_until, self.supervisor.due()];
+        let of_slots = [self.deadlines.next(), self.pauses.next(), self.next_of_sessions()];
+        // In every turn: an iterator's minimum takes three times as long.
+        let mut next: Option<Instant> = None;
+        for due in of_slots.iter().chain(&of_others).flatten() {
+            next = Some(next.map_or(*due, |next| next.min(*due)));
+        }
+        Some(next?.saturating_duration_since(Instant::now()))
     }
 
     /// When something is due for Engine.IO sessions, or for those whom they have brought into the hub.

@@ -175,6 +175,9 @@ impl Handle {
 
     /// When the next job has waited too long, and the outcomes are to be drained at the latest.
     pub fn next_deadline(&self) -> Option<Instant> {
+        if self.open.is_empty() {
+            return None;
+        }
         let first = self.open.partition_point(|(ticket, _)| *ticket <= self.begun);
         self.open.get(first).map(|(_, deadline)| *deadline)
     }

@@ -1,6 +1,6 @@
 //! A client of Engine.IO and Socket.IO at any server, over either transport, that none of the server's code is in.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 #[path = "http.rs"]

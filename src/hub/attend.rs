@@ -194,9 +194,9 @@ impl Names<'_> {
 
     fn message(&self, room: RoomIds, message: MessageRecord) -> Event {
         let MessageRecord { id, user, sender: uuid, username, text, at, message_type, file, direct_to, .. } = message;
-        // An outsider's name may look like that too.
-        let is_connection = user.is_none() && session::is_guest(uuid);
-        let connection = username.strip_prefix("guest-").and_then(ConnectionId::parse).filter(|_| is_connection);
+        // An outsider's name may look like that too, and another process has other connections of these numbers.
+        let connection = username.strip_prefix("guest-").and_then(ConnectionId::parse);
+        let connection = connection.filter(|&id| user.is_none() && session::guest_uuid(self.hub.nonce, id) == uuid);
         let from = match connection {
             Some(connection) => Who::Guest { connection, uuid },
             None => match user {

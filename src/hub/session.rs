@@ -147,11 +147,6 @@ pub(super) fn is_message(command: &Command) -> bool {
     matches!(command, Command::SayToRoom { .. } | Command::Say { .. })
 }
 
-/// Whether that UUID may be one of [`guest_uuid`].
-pub(super) fn is_guest(uuid: Uuid) -> bool {
-    uuid.get_version_num() == 8
-}
-
 /// Stands for a connection where a UUID is wanted: version 8, of the process's nonce and the connection's id.
 pub(super) fn guest_uuid(nonce: u64, connection: ConnectionId) -> Uuid {
     let mut bytes = [0; 16];

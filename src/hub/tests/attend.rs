@@ -146,12 +146,16 @@ fn who_comes_back_is_told_who_has_come_and_gone_meanwhile() {
     }
 }
 
-/// That of a connection where the name is one's.
+/// That of a connection where the name is one's: of this process's, or of another's.
 fn sender_of(username: &str) -> Uuid {
-    if username == "guest-8" { super::super::session::guest_uuid(0, ConnectionId(8)) } else { uuid(77) }
+    match username {
+        "guest-8" => super::super::session::guest_uuid(7, ConnectionId(8)),
+        "guest-9" => super::super::session::guest_uuid(6, ConnectionId(9)),
+        _ => uuid(77),
+    }
 }
 
-fn message(id: i64, user: Option<i64>, username: &str) -> MessageRecord {
+pub(super) fn message(id: i64, user: Option<i64>, username: &str) -> MessageRecord {
     MessageRecord {
         id: MessageId(id),
         user: user.map(UserId),
@@ -186,6 +190,7 @@ fn what_was_missed_is_told_as_it_would_have_been() {
         (room, message(2, Some(4), "four")),
         (room, message(3, None, "guest-8")),
         (room, message(4, None, "guest-77")),
+        (room, message(5, None, "guest-9")),
     ];
     let record = job::Attended { missed: Some(Missed { messages, changes }), ..participant(1, &[3]) };
     let effects = attend_as(&mut hub, 0, recoverable(true, Some(mark(0, 0))), record);
@@ -206,12 +211,14 @@ fn what_was_missed_is_told_as_it_would_have_been() {
     assert_eq!(missed[1], said(somebody(4, uuid(4), "four"), 2, stored(2, Some("a.png"), Some(uuid(9)))));
     let guest = Who::Guest { connection: ConnectionId(8), uuid: sender_of("guest-8") };
     assert_eq!(missed[2], said(guest, 3, stored(3, None, None)));
-    let outsider = Who::Outsider { uuid: uuid(77), name: "guest-77".into() };
-    assert_eq!(missed[3], said(outsider, 4, stored(4, None, None)));
+    for (id, name) in [(4, "guest-77"), (5, "guest-9")] {
+        let outsider = Who::Outsider { uuid: sender_of(name), name: name.into() };
+        assert_eq!(missed[id as usize - 1], said(outsider, id, stored(id, None, None)));
+    }
     let message = MessageId(1);
     let (four, user) = (uuid(4), UserId(4));
     assert_eq!(
-        missed[4..],
+        missed[5..],
         [
             Event::Edited { message, room, direct_to: None, text: "new".into(), at, was: None },
             Event::Reacted { message, room, direct_to: None, user: four, emoji: "+".into(), is_removed: true },

@@ -237,6 +237,17 @@ impl Hub {
         }
     }
 
+    /// That user takes part in a private room no more: none of its sessions is in it.
+    pub(super) fn take_no_part(&mut self, user: PresentKey, room: RoomKey, effects: &mut Vec<Effect>) {
+        for slot in self.presence.living(user).sessions.clone() {
+            if self.rooms_of(slot).contains(&room) {
+                self.leave_room(slot, room, effects);
+            }
+        }
+        self.presence.living_mut(user).rooms.retain(|other| *other != room);
+        self.rooms.remove_present(room, user);
+    }
+
     /// The other present users with whom that one shares its presence, each once.
     pub(super) fn acquaintances(&self, key: PresentKey) -> Vec<PresentKey> {
         let mut others: Vec<_> = if self.limits.presence_of_all {

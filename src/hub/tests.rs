@@ -2,6 +2,7 @@
 
 mod attend;
 mod changes;
+mod outside;
 mod presence;
 mod random;
 mod say;

@@ -22,6 +22,7 @@ use super::{Store, Tell};
 use crate::hub::job::{Job, Outcome};
 use crate::timestamp::Timestamp;
 use driver::Connection;
+use listener::Seen;
 pub(super) use opening::open;
 use session::Session;
 use target::Target;
@@ -76,7 +77,10 @@ impl Store for Postgres {
     }
 
     fn watch(&mut self, tell: Tell) {
-        if let Err(error) = listener::start(&self.target, Arc::downgrade(&self.threads), tell) {
+        let target = Arc::clone(&self.target);
+        // Whoever is here from now on is told of all that comes, even if there is no connection to listen on yet.
+        let seen = self.attempt(Instant::now() + PATIENCE, move |db| Seen::so_far(db, &target)).ok();
+        if let Err(error) = listener::start(&self.target, Arc::downgrade(&self.threads), seen, tell) {
             log::error!("nobody is told of what other programs write: no thread can be started: {error}");
         }
     }

@@ -34,10 +34,26 @@ struct Listener {
     target: Arc<Target>,
     db: Connection,
     tell: Tell,
-    /// Transactions before this one have ended, and what they wrote was seen. Nothing before the first look.
-    horizon: Option<i64>,
+    /// Nothing before the first look, if that was not possible beforehand.
+    seen: Option<Seen>,
+}
+
+/// What others have written, as far as it was seen.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Transactions before this one have ended, and what they wrote was seen.
+    horizon: i64,
     /// What later ones wrote and was seen.
-    seen: BTreeSet<Written>,
+    later: BTreeSet<Written>,
+}
+
+impl Seen {
+    /// All that is there by now: it is no news.
+    pub(super) fn so_far(db: &mut Connection, target: &Target) -> Held<Self> {
+        let horizon = horizon(db)?;
+        let later = find_written(db, target, horizon)?.into_iter().collect();
+        Ok(Self { horizon, later })
+    }
 }
 
 /// A row that others have written, by its transaction.
@@ -53,10 +69,10 @@ enum Id {
     Change(ChangeId),
 }
 
-/// Starts the thread. It ends when `store` is gone, or nobody wants to know more.
-pub(super) fn start(target: &Arc<Target>, store: Weak<()>, tell: Tell) -> io::Result<()> {
+/// Starts the thread, which tells what is not in `seen`. It ends when `store` is gone, or nobody wants to know more.
+pub(super) fn start(target: &Arc<Target>, store: Weak<()>, seen: Option<Seen>, tell: Tell) -> io::Result<()> {
     let (target, db) = (Arc::clone(target), Connection::to(target));
-    let mut listener = Listener { target, db, tell, horizon: None, seen: BTreeSet::new() };
+    let mut listener = Listener { target, db, tell, seen };
     thread::Builder::new().name("listener".into()).spawn(move || {
         let mut pause = FIRST_PAUSE;
         while store.strong_count() > 0 {
@@ -92,70 +108,75 @@ impl Listener {
     /// Tells what is new. False if nobody wants to know more.
     fn look(&mut self) -> Held<bool> {
         self.db.set_deadline(Instant::now() + PATIENCE);
-        let horizon = schema::number(&mut self.db, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")?;
-        let mut new = self.find_written(self.horizon.unwrap_or(horizon))?;
-        new.retain(|written| !self.seen.contains(written));
+        let Some(Seen { horizon: since, later: seen }) = &mut self.seen else {
+            self.seen = Some(Seen::so_far(&mut self.db, &self.target)?);
+            return Ok(true);
+        };
+        let horizon = horizon(&mut self.db)?;
+        let mut new = find_written(&mut self.db, &self.target, *since)?;
+        new.retain(|written| !seen.contains(written));
         new.sort_by_key(|written| written.what);
-        // What was there before the first look is no news.
-        let is_first = self.horizon.is_none();
-        for part in new.chunks(PART).filter(|_| !is_first) {
+        for part in new.chunks(PART) {
             self.db.set_deadline(Instant::now() + PATIENCE);
-            for outside in self.read(part)? {
+            for outside in read(&mut self.db, part)? {
                 if !(self.tell)(outside) {
                     return Ok(false);
                 }
             }
-            self.seen.extend(part);
+            seen.extend(part);
         }
-        self.seen.extend(new);
-        self.seen.retain(|written| written.transaction >= horizon);
+        seen.retain(|written| written.transaction >= horizon);
         self.target.doubts.forget_before(horizon);
-        self.horizon = Some(horizon);
+        *since = horizon;
         Ok(true)
     }
+}
 
-    /// The rows that others have written since that transaction; and our own that were written though we had to say that
-    /// they were not.
-    fn find_written(&mut self, since: i64) -> Held<Vec<Written>> {
-        let mut found = Vec::new();
-        let target = Arc::clone(&self.target);
-        let values = [since.into(), target.node.as_str().into()];
-        let sql = "SELECT txid, id FROM messages WHERE txid >= ?1 AND node IS DISTINCT FROM ?2";
-        self.find(sql, &values, |id| Id::Message(MessageId(id)), &mut found)?;
-        let sql = "SELECT txid, id FROM message_changes WHERE txid >= ?1 AND node IS DISTINCT FROM ?2";
-        self.find(sql, &values, |id| Id::Change(ChangeId(id)), &mut found)?;
-        for transaction in target.doubts.all() {
-            let (values, messages) = ([transaction.into()], "SELECT txid, id FROM messages WHERE txid = ?1");
-            self.find(messages, &values, |id| Id::Message(MessageId(id)), &mut found)?;
-            let changes = "SELECT txid, id FROM message_changes WHERE txid = ?1";
-            self.find(changes, &values, |id| Id::Change(ChangeId(id)), &mut found)?;
+/// The first transaction that has not ended, or the next one.
+fn horizon(db: &mut Connection) -> Held<i64> {
+    schema::number(db, "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+}
+
+/// The rows that others have written since that transaction; and our own that were written though we had to say that
+/// they were not.
+fn find_written(db: &mut Connection, target: &Target, since: i64) -> Held<Vec<Written>> {
+    let mut found = Vec::new();
+    let values = [since.into(), target.node.as_str().into()];
+    let sql = "SELECT txid, id FROM messages WHERE txid >= ?1 AND node IS DISTINCT FROM ?2";
+    find(db, sql, &values, |id| Id::Message(MessageId(id)), &mut found)?;
+    let sql = "SELECT txid, id FROM message_changes WHERE txid >= ?1 AND node IS DISTINCT FROM ?2";
+    find(db, sql, &values, |id| Id::Change(ChangeId(id)), &mut found)?;
+    for transaction in target.doubts.all() {
+        let (values, messages) = ([transaction.into()], "SELECT txid, id FROM messages WHERE txid = ?1");
+        find(db, messages, &values, |id| Id::Message(MessageId(id)), &mut found)?;
+        let changes = "SELECT txid, id FROM message_changes WHERE txid = ?1";
+        find(db, changes, &values, |id| Id::Change(ChangeId(id)), &mut found)?;
+    }
+    Ok(found)
+}
+
+fn find(
+    db: &mut Connection,
+    sql: &'static str,
+    values: &[Value<'_>],
+    what: impl Fn(i64) -> Id,
+    found: &mut Vec<Written>,
+) -> Held<()> {
+    db.ask(sql, values, |row| {
+        found.push(Written { transaction: row.integer(0)?, what: what(row.integer(1)?) });
+        Ok(ControlFlow::Continue(()))
+    })
+}
+
+fn read(db: &mut Connection, part: &[Written]) -> Held<Vec<Outside>> {
+    let (mut messages, mut changes) = (Vec::new(), Vec::new());
+    for written in part {
+        match written.what {
+            Id::Message(id) => messages.push(id),
+            Id::Change(id) => changes.push(id),
         }
-        Ok(found)
     }
-
-    fn find(
-        &mut self,
-        sql: &'static str,
-        values: &[Value<'_>],
-        what: impl Fn(i64) -> Id,
-        found: &mut Vec<Written>,
-    ) -> Held<()> {
-        self.db.ask(sql, values, |row| {
-            found.push(Written { transaction: row.integer(0)?, what: what(row.integer(1)?) });
-            Ok(ControlFlow::Continue(()))
-        })
-    }
-
-    fn read(&mut self, part: &[Written]) -> Held<Vec<Outside>> {
-        let (mut messages, mut changes) = (Vec::new(), Vec::new());
-        for written in part {
-            match written.what {
-                Id::Message(id) => messages.push(id),
-                Id::Change(id) => changes.push(id),
-            }
-        }
-        let mut told = outside::said(&mut self.db, &messages)?;
-        told.extend(outside::changed(&mut self.db, &changes)?);
-        Ok(told)
-    }
+    let mut told = outside::said(db, &messages)?;
+    told.extend(outside::changed(db, &changes)?);
+    Ok(told)
 }

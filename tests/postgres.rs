@@ -6,16 +6,24 @@
 mod common;
 #[path = "common/database.rs"]
 mod database;
+#[path = "postgres/ears.rs"]
+mod ears;
+#[path = "postgres/listening.rs"]
+mod listening;
 #[path = "common/outage.rs"]
 mod outage;
 #[path = "postgres/outages.rs"]
 mod outages;
+#[path = "common/people.rs"]
+mod people;
 #[path = "common/process.rs"]
 mod process;
 #[path = "postgres/start.rs"]
 mod start;
 #[path = "postgres/tls.rs"]
 mod tls;
+#[path = "postgres/transactions.rs"]
+mod transactions;
 #[path = "common/wire.rs"]
 mod wire;
 

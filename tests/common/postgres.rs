@@ -134,7 +134,12 @@ impl Postgres {
 
     /// As the superuser, whom the socket alone lets in.
     pub fn administer(&self, sql: &str) -> String {
-        psql(&format!("postgres://postgres@/postgres?host={}&port={}", self.folder.display(), self.port), sql)
+        psql(&self.as_superuser("postgres"), sql)
+    }
+
+    /// The URL of a database for the superuser.
+    pub fn as_superuser(&self, database: &str) -> String {
+        format!("postgres://postgres@/{database}?host={}&port={}", self.folder.display(), self.port)
     }
 
     /// Stops in order: those who are connected are sent away.
@@ -198,12 +203,18 @@ pub fn psql(url: &str, sql: &str) -> String {
 
 /// The same, or why the server refused it.
 pub fn try_psql(url: &str, sql: &str) -> Result<String, String> {
-    let mut command = Command::new(program("psql"));
-    command.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]);
-    command.args(["--field-separator=\x1f", "--record-separator=\x1e", "--dbname", url, "--command", sql]);
+    let mut command = psql_session(url);
+    command.args(["--field-separator=\x1f", "--record-separator=\x1e", "--command", sql]);
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+}
+
+/// The same program, which reads its commands from its standard input.
+pub fn psql_session(url: &str) -> Command {
+    let mut command = Command::new(program("psql"));
+    command.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "--dbname", url]);
+    command
 }
 
 /// One of the newest version that is there.

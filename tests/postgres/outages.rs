@@ -1,7 +1,8 @@
 //! The database goes away under traffic and comes back. Meanwhile what is durable is refused in time and the rest goes on;
-//! afterwards everything acknowledged is there, once.
+//! afterwards everything acknowledged is there, once, and everything that is there was heard, once: also what another
+//! program has written as soon as that was possible.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -12,6 +13,7 @@ use serde_json::json;
 use crate::common::{Server, wait_until};
 use crate::database::postgres::Postgres;
 use crate::database::rows;
+use crate::ears::{Ear, json_of, room_message, say, saying, wait_for_looks};
 use crate::outage::{Bystanders, IN_TIME, LOBBY, is_ready, person, refusal};
 use crate::wire::Wire;
 use crate::{assert_no_secret, serve};
@@ -64,6 +66,7 @@ fn outage(times: usize, lasting: Duration, leave: fn(&mut Postgres), come_back: 
     let url = postgres.database();
     let server = Server::spawn(serve(&url, &[]));
     let mut bystanders = Bystanders::new(&server);
+    let ears = Ears([Ear::stream(&server, "/stream", None), Ear::action(&server, "lobby")]);
     let speakers = SPEAKERS.map(|name| person(&server, name));
     let tally = Tally::default();
     let said: Vec<String> = thread::scope(|scope| {
@@ -75,12 +78,17 @@ fn outage(times: usize, lasting: Duration, leave: fn(&mut Postgres), come_back: 
             .collect();
         // However this ends, the speakers end too.
         let over = Over(tally);
-        for _ in 0..times {
+        for round in 0..times {
+            let changed = say(&url, &format!("outside {round} to change"));
+            let deleted = say(&url, &format!("outside {round} to delete"));
             let more = tally.acknowledged.load(Ordering::SeqCst) + 100;
             wait_until("the traffic to run", || tally.acknowledged.load(Ordering::SeqCst) > more);
             leave(&mut postgres);
             be_away(&server, &mut bystanders, tally, lasting);
             come_back(&mut postgres);
+            say(&url, &format!("outside {round} at once"));
+            rows(&url, &format!("UPDATE messages SET content = 'outside {round} changed' WHERE id = {changed}"));
+            rows(&url, &format!("DELETE FROM messages WHERE id = {deleted}"));
             wait_until("the server to find out", || is_ready(&server));
         }
         let more = tally.acknowledged.load(Ordering::SeqCst) + 100;
@@ -89,6 +97,7 @@ fn outage(times: usize, lasting: Duration, leave: fn(&mut Postgres), come_back: 
         speaking.into_iter().flat_map(|one| one.join().unwrap()).collect()
     });
     check(&url, &said);
+    ears.check(&url, times);
     assert_no_secret(&server.log());
     let slowest = *tally.slowest.lock().unwrap();
     println!("{} acknowledged, {:?} refused, the slowest answer took {slowest:?}", said.len(), tally.refused);
@@ -132,8 +141,62 @@ fn check(url: &str, said: &[String]) {
         assert!(stored.eq(said), "of {name} something is missing, doubled or in another order");
     }
     let all: HashSet<&str> = said.iter().map(String::as_str).collect();
-    let foreign: Vec<_> = stored.iter().filter(|text| !all.contains(**text)).collect();
+    let is_ours = |text: &&&str| !text.starts_with("outside ");
+    let foreign: Vec<_> = stored.iter().filter(is_ours).filter(|text| !all.contains(**text)).collect();
     assert!(foreign.is_empty(), "what was refused is there: {foreign:?}");
+}
+
+/// Who has heard the lobby all the time: a stream, and a client of the action dialect.
+struct Ears([Ear; 2]);
+
+impl Ears {
+    fn check(&self, url: &str, times: usize) {
+        wait_for_looks(url, 1);
+        rows(url, &saying("the end"));
+        let Self([stream, action]) = self;
+        let (mut new, mut changes, mut said) = (BTreeMap::new(), Vec::new(), Vec::new());
+        loop {
+            let told = json_of(&stream.next());
+            let (id, content) = (told["data"]["id"].as_i64().unwrap(), told["data"]["content"].as_str());
+            match told["type"].as_str().unwrap() {
+                "new_message" if content == Some("the end") => break,
+                "new_message" => assert_eq!(new.insert(id, content.unwrap().to_owned()), None, "told twice"),
+                kind => changes.push((kind.to_owned(), id, content.map(str::to_owned))),
+            }
+        }
+        let mut text = action.next().text;
+        while text != room_message("lobby", "the end") {
+            let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+            said.extend(told["message"].as_str().map(str::to_owned));
+            text = action.next().text;
+        }
+        // Whoever heard the stream knows what is there.
+        let mut expected = Vec::new();
+        for round in 0..times {
+            for (last, kind) in [("to change", "updated_message"), ("to delete", "deleted_message")] {
+                let text = format!("outside {round} {last}");
+                let (&id, _) = new.iter().find(|(_, content)| **content == text).unwrap();
+                let now = (last == "to change").then(|| format!("outside {round} changed"));
+                expected.push((kind.to_owned(), id, now));
+            }
+        }
+        changes.sort_by_key(|change| expected.iter().position(|expected| expected == change));
+        assert_eq!(changes, expected);
+        let mut heard: Vec<_> = new.values().cloned().collect();
+        for (kind, id, now) in &expected {
+            match now {
+                Some(now) => drop(new.insert(*id, now.clone())),
+                None => assert!(new.remove(id).is_some(), "{kind}"),
+            }
+        }
+        let stored = rows(url, "SELECT id, content FROM messages WHERE content <> 'the end' ORDER BY id");
+        let shown = new.into_iter().map(|(id, content)| vec![id.to_string(), content]);
+        assert_eq!(shown.collect::<Vec<_>>(), stored);
+        // And so does whoever was in the room, of all that was said.
+        heard.sort();
+        said.sort();
+        assert_eq!(said, heard);
+    }
 }
 
 #[test]

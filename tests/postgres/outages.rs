@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::common::{Server, wait_until};
 use crate::database::postgres::Postgres;
@@ -66,7 +66,8 @@ fn outage(times: usize, lasting: Duration, leave: fn(&mut Postgres), come_back: 
     let url = postgres.database();
     let server = Server::spawn(serve(&url, &[]));
     let mut bystanders = Bystanders::new(&server);
-    let ears = Ears([Ear::stream(&server, "/stream", None), Ear::action(&server, "lobby")]);
+    let (stream, action) = (Ear::stream(&server, "/stream", None), Ear::action(&server, "lobby"));
+    let mut ears = Ears { stream, action, told: Vec::new() };
     let speakers = SPEAKERS.map(|name| person(&server, name));
     let tally = Tally::default();
     let said: Vec<String> = thread::scope(|scope| {
@@ -81,6 +82,8 @@ fn outage(times: usize, lasting: Duration, leave: fn(&mut Postgres), come_back: 
         for round in 0..times {
             let changed = say(&url, &format!("outside {round} to change"));
             let deleted = say(&url, &format!("outside {round} to delete"));
+            // Else there may be nothing left to be heard of it.
+            ears.hear_until(&format!("outside {round} to delete"));
             let more = tally.acknowledged.load(Ordering::SeqCst) + 100;
             wait_until("the traffic to run", || tally.acknowledged.load(Ordering::SeqCst) > more);
             leave(&mut postgres);
@@ -147,26 +150,43 @@ fn check(url: &str, said: &[String]) {
 }
 
 /// Who has heard the lobby all the time: a stream, and a client of the action dialect.
-struct Ears([Ear; 2]);
+struct Ears {
+    stream: Ear,
+    action: Ear,
+    /// What the stream has said so far.
+    told: Vec<Value>,
+}
 
 impl Ears {
-    fn check(&self, url: &str, times: usize) {
+    /// Until the stream has said that this is new.
+    fn hear_until(&mut self, content: &str) {
+        loop {
+            let told = json_of(&self.stream.next());
+            let is_it = told["type"] == "new_message" && told["data"]["content"] == content;
+            self.told.push(told);
+            if is_it {
+                return;
+            }
+        }
+    }
+
+    fn check(mut self, url: &str, times: usize) {
         wait_for_looks(url, 1);
         rows(url, &saying("the end"));
-        let Self([stream, action]) = self;
+        self.hear_until("the end");
+        let Self { action, mut told, .. } = self;
+        told.pop();
         let (mut new, mut changes, mut said) = (BTreeMap::new(), Vec::new(), Vec::new());
-        loop {
-            let told = json_of(&stream.next());
+        for told in told {
             let (id, content) = (told["data"]["id"].as_i64().unwrap(), told["data"]["content"].as_str());
             match told["type"].as_str().unwrap() {
-                "new_message" if content == Some("the end") => break,
                 "new_message" => assert_eq!(new.insert(id, content.unwrap().to_owned()), None, "told twice"),
                 kind => changes.push((kind.to_owned(), id, content.map(str::to_owned))),
             }
         }
         let mut text = action.next().text;
         while text != room_message("lobby", "the end") {
-            let told: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let told: Value = serde_json::from_str(&text).unwrap();
             said.extend(told["message"].as_str().map(str::to_owned));
             text = action.next().text;
         }

@@ -1,7 +1,7 @@
 //! Other programs at the same database: what they find there, what they write, and the rules they make.
 
-use roomcast::hub::Place;
 use roomcast::hub::job::{Fault, Job};
+use roomcast::hub::{Moment, Place};
 use roomcast::id::{RoomId, UserId};
 
 use crate::by;
@@ -43,6 +43,35 @@ fn rows_of_other_programs_are_messages_like_any() {
         s.sql("INSERT INTO users (username) VALUES ('bob'); INSERT INTO chats (name) VALUES ('tea')");
         assert_eq!(s.refused(Job::CreateUser { name: "bob".into(), at: at(9) }), Fault::NameTaken);
         assert_eq!(s.reopen().rooms.iter().map(|room| room.name.as_str()).collect::<Vec<_>>(), ["lobby", "tea"]);
+    }
+}
+
+#[test]
+fn a_time_before_all_that_can_be_shown_does_not_make_pages_endless() {
+    for mut s in lasting_subjects() {
+        let sender = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+        for (time, can_be_shown) in
+            [("1969-07-20 20:17:40Z", false), ("0044-03-15 12:00:00Z", false), ("2024-01-01 12:00:00Z", true)]
+        {
+            let values = format!("'{time}', '{sender}', '{time}'");
+            let is_refused =
+                s.refuses(&format!("INSERT INTO messages (content, sender_id, created_date) VALUES ({values})"));
+            assert_eq!(is_refused, s.is_postgres() && !can_be_shown, "{time}");
+        }
+        let written: usize = s.value("SELECT count(*) FROM messages").parse().unwrap();
+        let (mut shown, mut place) = (Vec::new(), Place::Earlier(Moment::END));
+        for _ in 0..written {
+            let (messages, has_more) = s.read(RoomId::LOBBY, None, place, 1);
+            let Some(last) = messages.first() else { break };
+            place = Place::Earlier(Moment { at: last.at, message: last.id });
+            shown.push(last.id);
+            if !has_more {
+                break;
+            }
+        }
+        shown.sort_unstable();
+        shown.dedup();
+        assert_eq!(shown.len(), written, "{shown:?}");
     }
 }
 

@@ -162,21 +162,32 @@ const CHANGES_AND_CHATS: &str = concat!(
     UPDATE message_marks SET chat_uuid = (SELECT uuid FROM chats WHERE id = chat_id);",
 );
 
-/// A time as it should be written.
-macro_rules! canonical {
-    () => {
-        "'[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\
-         .[0-9][0-9][0-9][0-9][0-9][0-9]Z'"
+/// Whether the time of a message is not written as it should be, is before the years that can be shown, or is none, such as
+/// the 30th of February.
+macro_rules! is_odd {
+    ($row:literal) => {
+        concat!(
+            "(",
+            $row,
+            "created_date NOT GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\
+             .[0-9][0-9][0-9][0-9][0-9][0-9]Z' OR ",
+            $row,
+            "created_date < '1970' OR substr(",
+            $row,
+            "created_date, 1, 19) IS NOT strftime('%Y-%m-%dT%H:%M:%S', substr(",
+            $row,
+            "created_date, 1, 19), '+0 days'))"
+        )
     };
 }
 
 /// The time of a message that another program has written in its own way. Whole seconds and what comes after the point are
 /// read apart: SQLite knows three digits of it and rounds, so that seconds would pass. A number is a Julian day or so many
-/// seconds since 1970. What can't be read is now.
+/// seconds since 1970. What can't be read is now, and what was before 1970 is the beginning of that year.
 macro_rules! rewritten {
     () => {
-        "UPDATE messages SET created_date = coalesce((
-            SELECT strftime('%Y-%m-%dT%H:%M:%S', head || tail, 'auto') || '.' || CASE
+        "UPDATE messages SET created_date = max('1970-01-01T00:00:00.000000Z', coalesce((
+            SELECT strftime('%Y-%m-%dT%H:%M:%S', head || tail, 'auto', '+0 days') || '.' || CASE
                 WHEN digits <> '' THEN substr(digits || '00000', 1, 6)
                 ELSE substr(strftime('%f', head || tail, 'auto'), 4) || '000' END || 'Z'
             FROM (
@@ -190,27 +201,25 @@ macro_rules! rewritten {
                     )
                 )
             )
-        ), strftime('%Y-%m-%dT%H:%M:%f000Z', 'now')) WHERE created_date NOT GLOB "
+        ), strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))) WHERE "
     };
 }
 
 /// Pages by time compare the texts of times, so there is one form of them, whoever writes.
 const TIMES: &str = concat!(
     rewritten!(),
-    canonical!(),
+    is_odd!(""),
     ";
-    CREATE TRIGGER messages_inserted_on_time AFTER INSERT ON messages WHEN NEW.created_date NOT GLOB ",
-    canonical!(),
+    CREATE TRIGGER messages_inserted_on_time AFTER INSERT ON messages WHEN ",
+    is_odd!("NEW."),
     " BEGIN ",
     rewritten!(),
-    canonical!(),
-    " AND id = NEW.id; END;
-    CREATE TRIGGER messages_changed_on_time AFTER UPDATE OF created_date ON messages WHEN NEW.created_date NOT GLOB ",
-    canonical!(),
+    "id = NEW.id; END;
+    CREATE TRIGGER messages_changed_on_time AFTER UPDATE OF created_date ON messages WHEN ",
+    is_odd!("NEW."),
     " BEGIN ",
     rewritten!(),
-    canonical!(),
-    " AND id = NEW.id; END;
+    "id = NEW.id; END;
     DROP INDEX messages_by_chat_and_date;
     CREATE INDEX messages_by_chat_and_date ON messages (chat_id, created_date, id, sender_id);",
 );
@@ -312,6 +321,12 @@ mod tests {
             ("unixepoch('2024-02-29 12:34:56')", "2024-02-29T12:34:56.000000Z"),
             ("1709210096.25", "2024-02-29T12:34:56.250000Z"),
             ("julianday('2024-02-29 12:00')", "2024-02-29T12:00:00.000000Z"),
+            ("'2024-02-29T23:59:59.999999Z'", "2024-02-29T23:59:59.999999Z"),
+            ("'9999-12-31T23:59:59.999999Z'", "9999-12-31T23:59:59.999999Z"),
+            ("'2023-02-29T12:34:56.789012Z'", "2023-03-01T12:34:56.789012Z"),
+            ("'1969-07-20T20:17:40.000000Z'", "1970-01-01T00:00:00.000000Z"),
+            ("'0044-03-15'", "1970-01-01T00:00:00.000000Z"),
+            ("julianday('-0044-03-15')", "1970-01-01T00:00:00.000000Z"),
         ];
         // Those that were there before, those that come, and those that are changed.
         let mut old = Connection::open_in_memory().unwrap();
@@ -332,7 +347,7 @@ mod tests {
             db.execute(&format!("UPDATE messages SET created_date = {time} WHERE id = 1"), []).unwrap();
             assert_eq!(read(&db, 1), expected, "{time}");
         }
-        for time in ["''", "'yesterday'", "'2024-02-30 25:00:00.5x'", "x'00'"] {
+        for time in ["''", "'yesterday'", "'2024-02-30 25:00:00.5x'", "'2024-19-39T29:59:59.000000Z'", "x'00'"] {
             db.execute(&format!("UPDATE messages SET created_date = {time} WHERE id = 1"), []).unwrap();
             let at = crate::timestamp::Timestamp::parse(&read(&db, 1)).unwrap();
             let now = crate::timestamp::Timestamp::from(std::time::SystemTime::now());

@@ -75,6 +75,28 @@ fn a_time_before_all_that_can_be_shown_does_not_make_pages_endless() {
     }
 }
 
+/// As when another program deletes the message between our looking at it and our writing.
+#[test]
+fn what_came_to_nothing_is_neither_noted_nor_told() {
+    for mut s in lasting_subjects() {
+        let message = s.say(RoomId::LOBBY, guest(1), "hm").message;
+        s.sql(match s.is_postgres() {
+            true => {
+                "CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+                 CREATE TRIGGER pass BEFORE UPDATE OR DELETE ON messages FOR EACH ROW EXECUTE FUNCTION pass()"
+            }
+            false => {
+                "CREATE TRIGGER pass_update BEFORE UPDATE ON messages BEGIN SELECT RAISE(IGNORE); END;
+                 CREATE TRIGGER pass_delete BEFORE DELETE ON messages BEGIN SELECT RAISE(IGNORE); END"
+            }
+        });
+        let edit = Job::EditMessage { message, text: "ah".into(), by: None, at: at(9) };
+        assert_eq!(s.refused(edit), Fault::NoSuchMessage);
+        assert_eq!(s.refused(Job::DeleteMessage { message, by: None, at: at(9) }), Fault::NoSuchMessage);
+        assert_eq!(s.value("SELECT count(*) FROM message_changes"), "0");
+    }
+}
+
 #[test]
 fn what_must_hold_holds_for_other_programs() {
     for mut s in lasting_subjects() {

@@ -83,7 +83,10 @@ pub(super) fn edit(
         return Err(Fault::NoSuchMessage.into());
     }
     let sql = "UPDATE messages SET content = ?2, edited_at = ?3 WHERE id = ?1";
-    db.change(sql, &values![message, text, at])?;
+    // Another program may have deleted it meanwhile.
+    if db.change(sql, &values![message, text, at])? == 0 {
+        return Err(Fault::NoSuchMessage.into());
+    }
     let change = note(db, message, room, by, "edited", None, at)?;
     Ok(Done::Edited { message, room, at, was: Some(was), change })
 }
@@ -98,7 +101,10 @@ pub(super) fn delete(
     if by.is_some_and(|_| author != by && owner != by) {
         return Err(Fault::NoSuchMessage.into());
     }
-    db.change("DELETE FROM messages WHERE id = ?1", &values![message])?;
+    // Another program may have been quicker.
+    if db.change("DELETE FROM messages WHERE id = ?1", &values![message])? == 0 {
+        return Err(Fault::NoSuchMessage.into());
+    }
     let change = note(db, message, room, by, "deleted", None, at)?;
     Ok(Done::MessageDeleted { message, room, was: Some(was), change })
 }

@@ -34,9 +34,9 @@ impl Doubts {
         self.unknown().iter().copied().collect()
     }
 
-    /// Whatever became of transactions before that one was seen.
-    pub(super) fn forget_before(&self, horizon: i64) {
-        self.unknown().retain(|transaction| *transaction >= horizon);
+    /// Whatever became of these was seen. One that has come into doubt meanwhile was not looked for.
+    pub(super) fn forget(&self, transactions: &[i64]) {
+        self.unknown().retain(|transaction| !transactions.contains(transaction));
     }
 
     fn unknown(&self) -> MutexGuard<'_, BTreeSet<i64>> {
@@ -58,9 +58,10 @@ mod tests {
         doubts.begin(7);
         doubts.end(false);
         assert_eq!(doubts.all(), [7]);
-        doubts.forget_before(7);
-        assert_eq!(doubts.all(), [7]);
-        doubts.forget_before(8);
-        assert!(doubts.all().is_empty());
+        let seen = doubts.all();
+        doubts.begin(6);
+        doubts.end(false);
+        doubts.forget(&seen);
+        assert_eq!(doubts.all(), [6]);
     }
 }

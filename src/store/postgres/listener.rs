@@ -51,7 +51,7 @@ impl Seen {
     /// All that is there by now: it is no news.
     pub(super) fn so_far(db: &mut Connection, target: &Target) -> Held<Self> {
         let horizon = horizon(db)?;
-        let later = find_written(db, target, horizon)?.into_iter().collect();
+        let later = find_written(db, target, horizon, &[])?.into_iter().collect();
         Ok(Self { horizon, later })
     }
 }
@@ -112,8 +112,9 @@ impl Listener {
             self.seen = Some(Seen::so_far(&mut self.db, &self.target)?);
             return Ok(true);
         };
+        let doubted = self.target.doubts.all();
         let horizon = horizon(&mut self.db)?;
-        let mut new = find_written(&mut self.db, &self.target, *since)?;
+        let mut new = find_written(&mut self.db, &self.target, *since, &doubted)?;
         new.retain(|written| !seen.contains(written));
         new.sort_by_key(|written| written.what);
         for part in new.chunks(PART) {
@@ -126,7 +127,8 @@ impl Listener {
             seen.extend(part);
         }
         seen.retain(|written| written.transaction >= horizon);
-        self.target.doubts.forget_before(horizon);
+        let ended: Vec<_> = doubted.into_iter().filter(|transaction| *transaction < horizon).collect();
+        self.target.doubts.forget(&ended);
         *since = horizon;
         Ok(true)
     }
@@ -139,14 +141,14 @@ fn horizon(db: &mut Connection) -> Held<i64> {
 
 /// The rows that others have written since that transaction; and our own that were written though we had to say that
 /// they were not.
-fn find_written(db: &mut Connection, target: &Target, since: i64) -> Held<Vec<Written>> {
+fn find_written(db: &mut Connection, target: &Target, since: i64, doubted: &[i64]) -> Held<Vec<Written>> {
     let mut found = Vec::new();
     let values = [since.into(), target.node.as_str().into()];
     let sql = "SELECT txid, id FROM messages WHERE txid >= ?1 AND node IS DISTINCT FROM ?2";
     find(db, sql, &values, |id| Id::Message(MessageId(id)), &mut found)?;
     let sql = "SELECT txid, id FROM message_changes WHERE txid >= ?1 AND node IS DISTINCT FROM ?2";
     find(db, sql, &values, |id| Id::Change(ChangeId(id)), &mut found)?;
-    for transaction in target.doubts.all() {
+    for &transaction in doubted {
         let (values, messages) = ([transaction.into()], "SELECT txid, id FROM messages WHERE txid = ?1");
         find(db, messages, &values, |id| Id::Message(MessageId(id)), &mut found)?;
         let changes = "SELECT txid, id FROM message_changes WHERE txid = ?1";

@@ -3,21 +3,23 @@
 
 use super::{Database, Halt, attend, changes, rooms, said};
 use crate::hub::job::{Done, Missed};
-use crate::id::{ChangeId, Mark, RoomId};
+use crate::id::{ChangeId, Mark, MessageId, RoomId};
 
 pub(super) fn read(db: &mut impl Database, room: RoomId, since: Mark, most: usize) -> Result<Done, Halt> {
     let room = rooms::find_for(db, room.into(), None)?.ids();
     let last = attend::mark(db)?;
     let (messages, has_more) = said::part_after(db, room.id, since.message, most)?;
-    let message = if has_more { messages.last().map(|message| message.id) } else { Some(last.message) };
-    let message = message.unwrap_or(last.message);
+    // Others may have written more since the mark was read.
+    let shown = messages.last().map_or(MessageId(0), |message| message.id);
+    let message = if has_more { shown } else { last.message.max(shown) };
     let mut missed =
         Missed { messages: messages.into_iter().map(|message| (room, message)).collect(), changes: vec![] };
     if has_more {
         return Ok(Done::Missed { missed, mark: Mark { message, change: since.change }, has_more });
     }
     let (changed, has_more) = changes::part_after(db, room.id, since.change, most)?;
-    let change = if has_more { changed.last().map(|(change, _)| *change) } else { Some(last.change) };
+    let shown = changed.last().map_or(ChangeId(0), |(change, _)| *change);
+    let change = if has_more { shown } else { last.change.max(shown) };
     missed.changes = changed.into_iter().map(|(_, change)| change).collect();
-    Ok(Done::Missed { missed, mark: Mark { message, change: change.unwrap_or(ChangeId(0)) }, has_more })
+    Ok(Done::Missed { missed, mark: Mark { message, change }, has_more })
 }

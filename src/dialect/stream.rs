@@ -51,7 +51,9 @@ impl Resource {
             "/message" => Some(Self::Messages),
             "/stream" => Some(Self::Stream),
             path => {
-                let id = path.strip_prefix("/message/")?.parse().ok().filter(|id| *id > 0)?;
+                let text = path.strip_prefix("/message/")?;
+                // Every path is exact, so `+1` and `01` are none.
+                let id: i64 = text.parse().ok().filter(|id: &i64| *id > 0 && id.to_string() == text)?;
                 Some(Self::Message(MessageId(id)))
             }
         }
@@ -260,7 +262,8 @@ fn read_post(request: &http::Request<()>, body: &[u8], limits: &Limits) -> Resul
     let file = file.map(|file| FileName::new(file).map_err(|invalid| Wrong::field("file")(format!("file {invalid}"))));
     let sender = fields.text("sender_id").map_err(Wrong::field("sender_id"))?;
     let sender = sender.parse().map_err(|_| Wrong::field("sender_id")("sender_id must be a UUID".into()))?;
-    Ok(visit(room, Visit::Say { sender, text, file: file.transpose()? }, POST))
+    let client_id = fields.optional_mark("client_id").map_err(Wrong::field("client_id"))?;
+    Ok(visit(room, Visit::Say { sender, text, file: file.transpose()?, client_id }, POST))
 }
 
 fn read_content(fields: &Fields<'_>, limits: &Limits) -> Result<Text, Wrong> {

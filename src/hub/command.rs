@@ -220,6 +220,8 @@ pub enum Visit {
         text: Text,
         /// What is attached.
         file: Option<FileName>,
+        /// The client's own mark: a repeat is answered as the first was.
+        client_id: Option<ClientMark>,
     },
     /// Read what was said.
     Read(Page),

@@ -19,13 +19,13 @@ impl Hub {
     pub(super) fn visit(&mut self, slot: SlotKey, room: Option<Name>, visit: Visit) -> Result<Answer, Refusal> {
         let (key, id) = self.find_for_visitors(room)?;
         match visit {
-            Visit::Say { sender, text, file } => {
+            Visit::Say { sender, text, file, client_id } => {
                 let name: Rc<str> = format!("guest-{:.8}", sender.to_string()).into();
                 let author = Author::Guest { uuid: sender, name: (*name).into() };
                 let from = Some(Who::Outsider { uuid: sender, name });
                 let (text, file) = (text.into_shared(), file.map(FileName::into_shared));
                 let said = Said { from, text, by_name: None, message_type: None, file, hears_itself: false };
-                Ok(self.append(slot, Target::Room(id.into()), author, None, said))
+                Ok(self.append(slot, Target::Room(id.into()), author, client_id, said))
             }
             Visit::Read(page) => {
                 let job = Job::ReadMessages { room: id.into(), reader: None, page };

@@ -29,7 +29,7 @@ fn listen(hub: &mut Hub, from: usize, room: Option<&str>) -> Vec<Effect> {
 
 fn post(sender: u128, file: Option<&str>) -> Visit {
     let file = file.map(|file| FileName::new(file).unwrap());
-    Visit::Say { sender: Uuid::from_u128(sender), text: text("hi"), file }
+    Visit::Say { sender: Uuid::from_u128(sender), text: text("hi"), file, client_id: None }
 }
 
 fn outsider(uuid: u128, name: &str) -> Who {

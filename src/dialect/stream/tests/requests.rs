@@ -43,6 +43,8 @@ fn paths_are_exact() {
         "/message/",
         "/message/0",
         "/message/-1",
+        "/message/+1",
+        "/message/01",
         "/message/x",
         "/message/1/",
         "/message/9223372036854775808",
@@ -84,7 +86,7 @@ fn pages_are_asked_for() {
 fn what_is_written_is_read() {
     let say = |content: &str, file: Option<&str>| {
         let file = file.map(|file| FileName::new(file).unwrap());
-        Visit::Say { sender: sender(), text: text(content), file }
+        Visit::Say { sender: sender(), text: text(content), file, client_id: None }
     };
     let long = "ä".repeat(50);
     let cases = [
@@ -102,6 +104,10 @@ fn what_is_written_is_read() {
     for (line, body, room, visit) in cases {
         assert_eq!(read(line, &body.to_string()), Ok(visiting(room, visit, POST)), "{line} {body}");
     }
+    let marked = read("POST /message", &json!({"content": "x", "client_id": "k", "sender_id": SENDER}).to_string());
+    let client_id = Some(ClientMark::new("k").unwrap());
+    let visit = Visit::Say { sender: sender(), text: text("x"), file: None, client_id };
+    assert_eq!(marked, Ok(visiting(None, visit, POST)));
     let message = MessageId(7);
     let edit = Request {
         claimed_sender: None,
@@ -147,6 +153,7 @@ fn a_wrong_field_is_named() {
             "file must be 1 to 50 characters, none of them a control character",
         ),
         (json!({"content": "x", "file": {}, "sender_id": uuid}), 422, "file", "file must be a string"),
+        (json!({"content": "x", "client_id": 7, "sender_id": uuid}), 422, "client_id", "client_id must be a string"),
         (json!({"content": "x"}), 422, "sender_id", "sender_id is missing"),
         (json!({"content": "x", "sender_id": 7}), 422, "sender_id", "sender_id must be a string"),
         (json!({"content": "x", "sender_id": ""}), 422, "sender_id", "sender_id must be a UUID"),

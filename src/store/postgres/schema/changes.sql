@@ -24,4 +24,4 @@ CREATE TABLE message_changes (
     node TEXT DEFAULT nullif(current_setting('roomcast.node', true), '')
 );
 CREATE INDEX message_changes_by_chat ON message_changes (chat_id, id);
-CREATE INDEX message_changes_by_txid ON message_changes USING brin (txid) WITH (pages_per_range = 16);
+CREATE INDEX message_changes_by_txid ON message_changes USING brin (txid) WITH (pages_per_range = 16, autosummarize = on);

@@ -37,7 +37,7 @@ CREATE INDEX IF NOT EXISTS messages_by_sender ON messages (sender_id);
 CREATE INDEX messages_by_chat ON messages (chat_id, id);
 -- How many messages came after a time is counted in the index alone.
 CREATE INDEX messages_by_chat_and_date ON messages (chat_id, created_date, id, sender_id);
-CREATE INDEX messages_by_txid ON messages USING brin (txid) WITH (pages_per_range = 16);
+CREATE INDEX messages_by_txid ON messages USING brin (txid) WITH (pages_per_range = 16, autosummarize = on);
 
 CREATE TABLE message_reads (
     message_id BIGINT NOT NULL REFERENCES messages (id) ON DELETE CASCADE,

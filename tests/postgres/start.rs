@@ -53,6 +53,15 @@ fn a_database_that_is_not_there_is_not_made() {
 }
 
 #[test]
+fn what_the_user_may_not_do_is_told_from_what_is_missing() {
+    let url = Postgres::shared().database();
+    drop(Server::spawn(serve(&url, &[])));
+    rows(&url, "REVOKE SELECT ON messages FROM roomcast");
+    let sentence = refusal(&url, &["--no-migrate"]);
+    assert!(sentence.ends_with("denies this user what is needed"), "{sentence}");
+}
+
+#[test]
 fn no_migrate_only_checks() {
     let url = Postgres::shared().database();
     let sentence = refusal(&url, &["--no-migrate"]);
@@ -164,6 +173,7 @@ fn the_messages_of_a_former_service_are_taken_over() {
     say("first 👩‍🚀", "'2024-02-29T12:34:56.123456Z'");
     say("second", "CURRENT_TIMESTAMP");
     say("third", "NULL");
+    say("on the moon", "'1969-07-20T20:17:40Z'");
     let sentence = refusal(&url, &["--no-migrate"]);
     assert!(sentence.ends_with("and may not be migrated"), "{sentence}");
     assert_eq!(tables(&url), 1, "only checked");
@@ -173,13 +183,15 @@ fn the_messages_of_a_former_service_are_taken_over() {
     wire.ask("create_user", &json!({"username": "ada"}));
     wire.ask("join_room", &json!({"roomId": 1}));
     let said = wire.ask("send_message", &json!({"roomId": 1, "text": "fourth"}));
-    assert_eq!(said["messageId"], 4);
+    assert_eq!(said["messageId"], 5);
     // The former service may go on beside it.
     rows(&url, &format!("INSERT INTO messages (content, sender_id) VALUES ('fifth', '{sender}')"));
     let page = wire.ask("get_messages", &json!({"roomId": 1, "limit": 9}));
     let texts: Vec<&str> =
         page["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap()).collect();
-    assert_eq!(texts, ["first 👩‍🚀", "second", "third", "fourth", "fifth"]);
-    assert_eq!(value(&url, "SELECT count(*) FROM messages WHERE file = 'a.png' AND chat_id = 1"), "3");
+    assert_eq!(texts, ["first 👩‍🚀", "second", "third", "on the moon", "fourth", "fifth"]);
+    assert_eq!(value(&url, "SELECT count(*) FROM messages WHERE file = 'a.png' AND chat_id = 1"), "4");
     assert_eq!(value(&url, "SELECT count(*) FROM messages WHERE created_date IS NULL"), "0");
+    // As early as can be shown.
+    assert_eq!(value(&url, "SELECT min(extract(epoch FROM created_date)) = 0 FROM messages"), "t");
 }

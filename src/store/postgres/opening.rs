@@ -82,7 +82,6 @@ impl From<Error> for Failure {
             SqlState::INVALID_CATALOG_NAME => lasting("does not exist"),
             SqlState::CANNOT_CONNECT_NOW => passing("is just starting or stopping"),
             SqlState::TOO_MANY_CONNECTIONS => passing("has too many connections"),
-            SqlState::INSUFFICIENT_PRIVILEGE => lasting("denies this user what is needed"),
             _ => Trouble::from(error).into(),
         }
     }
@@ -93,6 +92,7 @@ impl From<Trouble> for Failure {
         match trouble {
             Trouble::TABLES | Trouble::REFUSED => lasting(FOREIGN),
             Trouble::READ_ONLY => lasting("can't be written to"),
+            trouble::DENIED => lasting("denies this user what is needed"),
             trouble::LOST | trouble::SLOW => passing(format!("can't be used: {}", trouble.sentence)),
             Trouble { sentence, remedy } => {
                 let is_passing = matches!(remedy, Remedy::Wait | Remedy::Repeat);

@@ -15,6 +15,8 @@ pub(super) const UNREACHABLE: Trouble = Trouble::new("the database can't be reac
 pub(super) const LOST: Trouble = Trouble::new("the connection to the database was lost", Remedy::OpenAnew);
 /// The time is over in the middle of a transaction.
 pub(super) const SLOW: Trouble = Trouble::new("the database took too long", Remedy::OpenAnew);
+/// Perhaps one job alone wants what the role may not do.
+pub(super) const DENIED: Trouble = Trouble::new("the database denies this user what is needed", Remedy::OneByOne);
 
 impl From<Error> for Trouble {
     fn from(error: Error) -> Self {
@@ -32,6 +34,7 @@ impl From<Error> for Trouble {
             SqlState::DISK_FULL => Self::FULL,
             SqlState::OUT_OF_MEMORY => Self::MEMORY,
             SqlState::READ_ONLY_SQL_TRANSACTION => Self::READ_ONLY,
+            SqlState::INSUFFICIENT_PRIVILEGE => DENIED,
             SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => Self::DAMAGED,
             _ => Self::of_class(code.code().get(..2).unwrap_or_default()),
         }
@@ -44,7 +47,7 @@ impl Trouble {
         match class {
             // Data, constraints, views, what functions raise, and sizes: the values are at fault.
             "22" | "23" | "44" | "P0" | "54" => Self::REFUSED,
-            // Rights, and what is missing or of another kind.
+            // What is missing or of another kind.
             "42" => Self::TABLES,
             // It shuts down, or starts.
             "08" | "57" => LOST,

@@ -1,6 +1,7 @@
 //! Requests, and what is wrong with some of them.
 
 use super::*;
+use crate::hub::ClientMark;
 
 const LIMITS: Limits = Limits { max_text: 20 };
 

@@ -18,6 +18,8 @@ mod outages;
 mod people;
 #[path = "common/process.rs"]
 mod process;
+#[path = "postgres/returning.rs"]
+mod returning;
 #[path = "postgres/start.rs"]
 mod start;
 #[path = "postgres/tls.rs"]

@@ -38,6 +38,8 @@ pub(super) enum Purpose {
     /// The asker enters the room.
     Enter,
     DeleteMessage,
+    /// What others have done was looked for.
+    Look,
     Edit {
         text: Rc<str>,
     },
@@ -77,6 +79,9 @@ impl Hub {
     /// concerns.
     pub fn committed(&mut self, ticket: Ticket, outcome: Outcome, effects: &mut Vec<Effect>) {
         let Some(Pending { asker, by, purpose }) = self.pending.remove(&ticket) else { return };
+        if matches!(purpose, Purpose::Look) {
+            return self.has_looked(&outcome);
+        }
         let mut after = Vec::new();
         let reply = match outcome {
             Ok(done) => {

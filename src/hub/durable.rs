@@ -184,7 +184,7 @@ impl Hub {
         self.give(job, Pending { asker: None, by: None, purpose: Purpose::Tell });
     }
 
-    fn give(&mut self, job: Job, pending: Pending) -> Ticket {
+    pub(super) fn give(&mut self, job: Job, pending: Pending) -> Ticket {
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         self.jobs.push((ticket, job));

@@ -165,6 +165,8 @@ pub enum Job {
         /// Which part.
         page: Page,
     },
+    /// Looks for what other programs have written since the last look. Answered by [`Done::Outside`].
+    Look,
     /// What happened in an open room since then. Answered by [`Done::Missed`].
     ReadMissed {
         /// Which room.
@@ -241,6 +243,7 @@ impl Job {
             | Self::RenameRoom { .. }
             | Self::DeleteRoom { .. }
             | Self::ReadMessages { .. }
+            | Self::Look
             | Self::ReadMissed { .. }
             | Self::ListReaders { .. } => {}
         }
@@ -256,6 +259,7 @@ impl Job {
                 | Self::ListUsers
                 | Self::FindRoom { .. }
                 | Self::ReadMessages { .. }
+                | Self::Look
                 | Self::ReadMissed { .. }
                 | Self::ListReaders { .. }
         )

@@ -47,6 +47,7 @@ use crate::timestamp::{Clock, Timestamp};
 use committed::Pending;
 use job::{Job, RoomRecord, Ticket};
 use lapse::Lapses;
+use outside::Look;
 use presence::Presence;
 use room::Rooms;
 use session::{Asker, Session};
@@ -89,6 +90,7 @@ pub struct Hub {
     jobs: Vec<(Ticket, Job)>,
     /// What the store has, and whom to tell.
     pending: HashMap<Ticket, Pending>,
+    look: Look,
     last_ticket: u64,
     /// Said in ephemeral rooms, and in durable ones.
     messages: [u64; 2],
@@ -112,6 +114,7 @@ impl Hub {
             mark: None,
             jobs: Vec::new(),
             pending: HashMap::new(),
+            look: Look::No,
             last_ticket: 0,
             messages: [0; 2],
         }

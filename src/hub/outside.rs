@@ -1,12 +1,41 @@
 //! What other programs have written into the store: it is told to those whom it concerns, as if it had been done here.
 
 use super::Hub;
+use super::committed::{Pending, Purpose};
 use super::effect::Effect;
-use super::job::{Deed, Missed, Outside};
+use super::job::{Deed, Done, Job, Missed, Outcome, Outside};
 use super::presence::PresentKey;
 use crate::id::RoomKey;
 
+/// Whether the store looks for what others have done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Look {
+    No,
+    Begun,
+    /// There was reason to look once more since it began.
+    Again,
+}
+
 impl Hub {
+    /// Others may have done something: has the store look for it.
+    pub fn look(&mut self) {
+        if self.look == Look::No {
+            self.look = Look::Begun;
+            self.give(Job::Look, Pending { asker: None, by: None, purpose: Purpose::Look });
+        } else {
+            self.look = Look::Again;
+        }
+    }
+
+    /// The store has looked. What it has found is taken by [`Hub::happened`], one by one and before this.
+    pub(super) fn has_looked(&mut self, outcome: &Outcome) {
+        let has_more = matches!(outcome, Ok(Done::Outside { has_more: true, .. }));
+        let look = std::mem::replace(&mut self.look, Look::No);
+        if has_more || (look == Look::Again && outcome.is_ok()) {
+            self.look();
+        }
+    }
+
     /// Whether taking this may change who is in which room.
     pub fn moves_members_by(&self, outside: &Outside) -> bool {
         let Some(key) = self.rooms.find_durable(outside.room.id.into()) else { return true };

@@ -1,30 +1,25 @@
-//! What the store has sent: the way of jobs to its thread, of outcomes back into the loop, and of what other programs have
-//! written.
+//! What the store has sent: the way of jobs to its thread, of outcomes back into the loop, and of the word that it is worth
+//! while to look for what others have done.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use mio::{Poll, Token, Waker};
 
 use crate::config::Config;
 use crate::error::ServerError;
-use crate::hub::job::{Fault, Job, Outcome, Outside, Ticket};
+use crate::hub::job::{Fault, Job, Outcome, Ticket};
 use crate::store::{CallStats, Calls, Handle, Settings, Stats, Store};
 
 /// Outcomes taken in one turn; what is left is due in the next.
 pub(super) const OUTCOMES_PER_TURN: usize = 256;
 
-/// What other programs have written that waits for the loop. Of more, the store waits.
-const OUTSIDE_QUEUE: usize = 1024;
-
 /// The loop's end of the store.
 pub(super) struct Inbox {
     store: Option<Handle>,
-    /// What other programs have done.
-    outside: Option<Receiver<Outside>>,
-    /// There may be more of it than was taken.
-    has_outside: bool,
+    /// Others may have done something.
+    is_poked: Arc<AtomicBool>,
     /// The counters of a store that calls another server.
     calls: Option<Arc<dyn Calls>>,
     /// The store's thread has sent something.
@@ -42,25 +37,25 @@ impl Inbox {
         token: Token,
     ) -> Result<Self, ServerError> {
         let refused = Vec::new();
+        let is_poked = Arc::<AtomicBool>::default();
         let Some(mut store) = store else {
-            let (outside, calls) = (None, None);
-            return Ok(Self { store: None, outside, has_outside: false, calls, has_rung: false, refused });
+            return Ok(Self { store: None, is_poked, calls: None, has_rung: false, refused });
         };
         let calls = store.calls();
-        let waker = Waker::new(poll.registry(), token).map_err(ServerError::system("make a waker"))?;
-        let waker = Arc::new(waker);
-        let (sender, outside) = sync_channel(OUTSIDE_QUEUE);
-        let listener_waker = Arc::clone(&waker);
-        store.watch(Box::new(move |outside| {
-            let is_wanted = sender.send(outside).is_ok();
-            is_wanted && listener_waker.wake().is_ok()
+        let waker = Arc::new(Waker::new(poll.registry(), token).map_err(ServerError::system("make a waker"))?);
+        let (poked, poke_waker) = (Arc::downgrade(&is_poked), Arc::clone(&waker));
+        store.watch(Box::new(move || {
+            let is_wanted = poked.upgrade().is_some_and(|poked| {
+                poked.store(true, Relaxed);
+                true
+            });
+            is_wanted && poke_waker.wake().is_ok()
         }));
         // The loop is gone when nobody can be woken.
         let wake = Box::new(move || drop(waker.wake()));
         let settings = Settings { queue: config.store_queue, patience: config.store_patience };
         let handle = Handle::start(store, settings, wake).map_err(ServerError::system("start the store's thread"))?;
-        let outside = Some(outside);
-        Ok(Self { store: Some(handle), outside, has_outside: false, calls, has_rung: false, refused })
+        Ok(Self { store: Some(handle), is_poked, calls, has_rung: false, refused })
     }
 
     /// Gives the store a job. If it takes no more, that is the outcome.
@@ -77,19 +72,12 @@ impl Inbox {
     /// The store's thread has woken the loop.
     pub(super) fn ring(&mut self) {
         self.has_rung = true;
-        self.has_outside = true;
     }
 
-    /// Whether other programs may have done something.
-    pub(super) fn has_outside(&self) -> bool {
-        self.has_outside
-    }
-
-    /// What other programs have done: at most a turn's worth.
-    pub(super) fn drain_outside(&mut self) -> Vec<Outside> {
-        let drained: Vec<_> = self.outside.iter().flat_map(Receiver::try_iter).take(OUTCOMES_PER_TURN).collect();
-        self.has_outside = drained.len() == OUTCOMES_PER_TURN;
-        drained
+    /// Whether it is worth while to look for what others have done.
+    pub(super) fn is_poked(&self) -> bool {
+        // Whoever pokes also rings.
+        self.has_rung && self.is_poked.swap(false, Relaxed)
     }
 
     /// What has come of jobs: at most a turn's worth.
@@ -111,7 +99,7 @@ impl Inbox {
 
     /// Whether there is something to drain at once.
     pub(super) fn has_work(&self) -> bool {
-        !self.refused.is_empty() || self.has_outside || self.store.as_ref().is_some_and(Handle::has_outcomes)
+        !self.refused.is_empty() || self.store.as_ref().is_some_and(Handle::has_outcomes)
     }
 
     /// Lets the store finish, and waits for that until then.

@@ -34,6 +34,7 @@ use mio::{Events, Poll, Token};
 use crate::config::{self, Config};
 use crate::dialect::{Encoder, Limits};
 use crate::error::ServerError;
+use crate::hub::job::{Done, Outside};
 use crate::hub::{self, Hub};
 use crate::id::SlotKey;
 use crate::net::allowance::{Allowance, Rate};
@@ -264,25 +265,29 @@ impl Server {
 
     /// Tells what the store has done: now it is there for good.
     fn take_outcomes(&mut self) {
+        if self.inbox.is_poked() && self.drain_until.is_none() {
+            self.hub.look();
+        }
         let outcomes = self.inbox.drain(self.now);
         if !outcomes.is_empty() || self.hub.counts_time() {
             self.hub.note_time(self.now - self.started);
         }
-        for (ticket, outcome) in outcomes {
+        for (ticket, mut outcome) in outcomes {
+            if let Ok(Done::Outside { deeds, .. }) = &mut outcome {
+                let deeds = std::mem::take(deeds);
+                self.take_outside(deeds);
+            }
             if self.hub.moves_members(ticket, &outcome) {
                 self.fanout.settle(&self.hub, &mut self.slots);
             }
             self.hub.committed(ticket, outcome, &mut self.fanout.effects);
             self.deliver();
         }
-        if self.inbox.has_outside() {
-            self.take_outside();
-        }
     }
 
     /// Tells what other programs have done.
-    fn take_outside(&mut self) {
-        for outside in self.inbox.drain_outside() {
+    fn take_outside(&mut self, deeds: Vec<Outside>) {
+        for outside in deeds {
             if self.hub.moves_members_by(&outside) {
                 self.fanout.settle(&self.hub, &mut self.slots);
             }

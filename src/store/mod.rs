@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Durability;
-use crate::hub::job::{Job, Outcome, Outside, RoomRecord};
+use crate::hub::job::{Job, Outcome, RoomRecord};
 use crate::id::Mark;
 use crate::timestamp::Timestamp;
 pub use stats::Stats;
@@ -122,10 +122,9 @@ pub trait Store: Send {
     /// Tells whether it would work, by a short look: nothing, or a sentence that says what is wrong.
     fn check(&mut self) -> Result<(), String>;
 
-    /// From now on, `tell` is told of what other programs write: of each message and each change once, of nothing that was
-    /// written through this store. It may block, and says whether anybody wants to know more. Called once, before the
-    /// first jobs; a store that can't know tells nothing.
-    fn watch(&mut self, _tell: Tell) {}
+    /// From now on, `poke` is called when other programs may have written something: then [`Job::Look`] finds it. Called
+    /// once, before the first jobs; a store that can't know of others never pokes.
+    fn watch(&mut self, _poke: Poke) {}
 
     /// Tells of the calls that it makes to another server, if that is what it does.
     fn calls(&self) -> Option<Arc<dyn Calls>> {
@@ -133,8 +132,8 @@ pub trait Store: Send {
     }
 }
 
-/// Takes what another program has done; false when nobody wants to know any more.
-pub type Tell = Box<dyn Fn(Outside) -> bool + Send>;
+/// Says that it is worth while to look; false when nobody wants to know any more.
+pub type Poke = Box<dyn Fn() -> bool + Send>;
 
 /// Counters of calls, which may be read while the store is at work on its own thread.
 pub trait Calls: Send + Sync {

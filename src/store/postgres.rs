@@ -9,6 +9,7 @@ mod driver;
 mod listener;
 mod opening;
 mod schema;
+mod seen;
 mod session;
 mod target;
 mod tls;
@@ -18,12 +19,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use super::sql::{self, Held, Trouble, attend};
-use super::{Store, Tell};
+use super::{Poke, Store};
 use crate::hub::job::{Job, Outcome};
 use crate::timestamp::Timestamp;
 use driver::Connection;
-use listener::Seen;
 pub(super) use opening::open;
+use seen::Seen;
 use session::Session;
 use target::Target;
 
@@ -76,11 +77,12 @@ impl Store for Postgres {
             .map_err(|trouble| trouble.sentence.into())
     }
 
-    fn watch(&mut self, tell: Tell) {
-        let target = Arc::clone(&self.target);
+    fn watch(&mut self, poke: Poke) {
         // Whoever is here from now on is told of all that comes, even if there is no connection to listen on yet.
-        let seen = self.attempt(Instant::now() + PATIENCE, move |db| Seen::so_far(db, &target)).ok();
-        if let Err(error) = listener::start(&self.target, Arc::downgrade(&self.threads), seen, tell) {
+        if let Ok(seen) = self.attempt(Instant::now() + PATIENCE, Seen::so_far) {
+            self.target.note_seen(seen);
+        }
+        if let Err(error) = listener::start(&self.target, Arc::downgrade(&self.threads), poke) {
             log::error!("nobody is told of what other programs write: no thread can be started: {error}");
         }
     }
@@ -99,13 +101,16 @@ impl Postgres {
             return Err(trouble);
         }
         let result = match self.session() {
-            Ok(session) => session.run(deadline, act),
-            Err(trouble) => Some(Err(trouble)),
+            Ok(session) => session.run(deadline, |db| (act(db), db.take_looked())),
+            Err(trouble) => Some((Err(trouble), None)),
         };
-        let result = result.unwrap_or_else(|| {
+        let (result, seen) = result.unwrap_or_else(|| {
             self.session = None;
-            Err(trouble::SILENT)
+            (Err(trouble::SILENT), None)
         });
+        if let (Ok(_), Some(seen)) = (&result, seen) {
+            self.target.note_seen(seen);
+        }
         self.target.doubts.end(result.is_ok());
         let is_away = |trouble: &Trouble| matches!(*trouble, trouble::SILENT | trouble::UNREACHABLE);
         self.pause =

@@ -107,11 +107,11 @@ fn free_address() -> SocketAddr {
 
 #[test]
 fn websockets_go_through() {
-    let proxied = Proxied::start(Server::start(&[]));
+    let proxied = Proxied::start(Server::start(&["--api-key", "secret"]));
     let mut ann = proxied.upgrade(ACTION, &[]).unwrap();
     ann.expect(r#"{"action":"connection","user_id":"0"}"#);
     ann.ask(r#"{"action":"join","room":"tea"}"#, r#"{"action":"join","room":"tea"}"#);
-    let mut bob = proxied.upgrade("/ws", &[]).unwrap();
+    let mut bob = proxied.upgrade("/ws", &[("api-key", "secret")]).unwrap();
     bob.send(r#"{"event":"create_user","payload":{"username":"bob"}}"#);
     assert!(bob.receive().contains(r#""username":"bob""#));
     let mut echo = proxied.upgrade(ECHO, &[]).unwrap();
@@ -126,9 +126,13 @@ fn websockets_go_through() {
 
 #[test]
 fn requests_go_through_over_connections_that_are_kept() {
-    let mut proxied = Proxied::start(Server::start(&[]));
+    // Without a key nobody is served who comes through a proxy, whoever the proxy is.
+    let open = Proxied::start(Server::start(&[]));
+    assert_eq!(open.curl("/user", &[]).0, "403");
+    assert_eq!(open.upgrade("/ws", &[]).map(drop), Err(403));
+    let mut proxied = Proxied::start(Server::start(&["--api-key", "secret"]));
     let made = (String::from("201"), String::from(r#"{"ID":1,"Username":"ann"}"#));
-    assert_eq!(proxied.curl("/user", &["-d", r#"{"Username":"ann"}"#]), made);
+    assert_eq!(proxied.curl("/user", &["-H", "api-key: secret", "-d", r#"{"Username":"ann"}"#]), made);
     for _ in 0..10 {
         assert_eq!(proxied.curl("/health", &[]), ("200".into(), "ok\n".into()));
     }
@@ -136,7 +140,7 @@ fn requests_go_through_over_connections_that_are_kept() {
     let too_much = |bytes: usize| {
         let file = scratch_dir().join("body");
         fs::write(&file, " ".repeat(bytes)).unwrap();
-        proxied.curl("/user", &["--data-binary", &format!("@{}", file.display())])
+        proxied.curl("/user", &["-H", "api-key: secret", "--data-binary", &format!("@{}", file.display())])
     };
     let (status, body) = too_much(100_000);
     assert!(status == "413" && !body.contains("nginx"), "{status} {body}");

@@ -238,9 +238,13 @@ pub(super) fn say(url: &str, content: &str) -> i64 {
     value(url, &format!("{} RETURNING id", saying(content))).parse().unwrap()
 }
 
-/// The last statement of a listener that has looked and has found nothing.
+/// A listener: it has its server look after each of these statements.
 const LISTENING: &str = "datname = current_database() AND application_name = 'roomcast' AND state = 'idle' \
-                         AND query LIKE '%message_changes%IS DISTINCT FROM%'";
+                         AND query IN ('LISTEN roomcast', 'SELECT')";
+
+/// A connection of a store that has ended a transaction, as that of a look.
+const LOOKING: &str = "datname = current_database() AND application_name = 'roomcast' AND state = 'idle' \
+                       AND query = 'COMMIT'";
 
 /// Waits until all listeners at that database have looked once more by themselves: whatever they tell twice, they have
 /// told by now.
@@ -252,6 +256,8 @@ pub(super) fn wait_for_looks(url: &str, listeners: usize) {
                  FOR round IN 1 .. 200 LOOP
                      PERFORM pg_sleep(0.1), pg_stat_clear_snapshot();
                      IF (SELECT count(*) FROM pg_stat_activity WHERE {LISTENING} AND query_start > began) = {listeners}
+                         AND (SELECT count(*) FROM pg_stat_activity WHERE {LOOKING} AND query_start >
+                             (SELECT min(query_start) FROM pg_stat_activity WHERE {LISTENING})) = {listeners}
                      THEN RETURN; END IF;
                  END LOOP;
                  RAISE 'the listener does not look';

@@ -50,6 +50,14 @@ pub enum Done {
         /// Whether there is more.
         has_more: bool,
     },
+    /// What other programs have done. Others hear of it in its turn: what comes out later was done later, or is known to
+    /// whoever asked.
+    Outside {
+        /// Each, in the order of their ids.
+        deeds: Vec<Outside>,
+        /// Whether there is more to be looked for at once.
+        has_more: bool,
+    },
     /// A message is gone.
     MessageDeleted {
         /// Which.

@@ -15,7 +15,8 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 use postgres::{Client, Statement};
 
-use super::super::sql::{Database, Held, Remedy, Row, Trouble, Value};
+use super::super::sql::{Database, Held, Remedy, Row, Trouble, Value, Written};
+use super::seen::{self, Seen};
 use super::target::Target;
 use super::{schema, trouble};
 use crate::id::Uuid;
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     deadline: Instant,
     /// The transaction is one that writes.
     writes: bool,
+    /// How far others' rows are told, if the transaction succeeds.
+    looked: Option<Seen>,
 }
 
 /// What is lost with the connection.
@@ -53,7 +56,7 @@ enum Form {
 
 impl Connection {
     pub(super) fn to(target: &Arc<Target>) -> Self {
-        Self { target: Arc::clone(target), open: None, deadline: Instant::now(), writes: false }
+        Self { target: Arc::clone(target), open: None, deadline: Instant::now(), writes: false, looked: None }
     }
 
     pub(super) fn set_deadline(&mut self, deadline: Instant) {
@@ -71,6 +74,11 @@ impl Connection {
         self.take(client);
         let version = schema::version(self)?;
         if version == Some(schema::latest()) { Ok(()) } else { self.keep(Err(Trouble::EXCHANGED)) }
+    }
+
+    /// How far others' rows were told in the last transaction.
+    pub(super) fn take_looked(&mut self) -> Option<Seen> {
+        self.looked.take()
     }
 
     /// Waits until others than this node notify, or until then. That it is lost shows with the next statement.
@@ -132,7 +140,7 @@ impl Open {
         }
         let kinds = values.iter().map(kind);
         let (text, types): (_, Vec<Type>) = match form {
-            Form::Once => (sql.replace('?', "$"), kinds.map(|kind| kind.1).collect()),
+            Form::Once => (with_conditions(sql).replace('?', "$"), kinds.map(|kind| kind.1).collect()),
             Form::Each => (for_each(sql, values), kinds.map(|kind| kind.2).collect()),
             Form::Insert => (for_each(sql, values) + " RETURNING id", kinds.map(|kind| kind.2).collect()),
         };
@@ -168,6 +176,7 @@ impl Database for Connection {
     /// A connection that was lost while nobody used it shows itself here, where nothing is lost with it.
     fn begin(&mut self, writes: bool) -> Held<()> {
         self.writes = writes;
+        self.looked = None;
         if self.open.is_some() {
             match self.run("BEGIN") {
                 Err(Trouble { remedy: Remedy::OpenAnew, .. }) => {}
@@ -176,6 +185,19 @@ impl Database for Connection {
         }
         self.connect()?;
         self.run("BEGIN")
+    }
+
+    fn look(&mut self) -> Held<(Vec<Written>, bool)> {
+        let target = Arc::clone(&self.target);
+        let mut seen = target.seen();
+        let found = seen.look(self, &target.node, &target.doubts.all())?;
+        self.looked = Some(seen);
+        Ok(found)
+    }
+
+    fn hide_untold(&mut self) -> Held<()> {
+        let seen = self.looked.clone().unwrap_or_else(|| self.target.seen());
+        seen.hide_rest(self)
     }
 
     /// If no answer comes, it may have been done all the same, and others are to be told.
@@ -240,6 +262,12 @@ fn kind(value: &Value<'_>) -> (&'static str, Type, Type) {
         Value::Uuid(_) => ("uuid", Type::UUID, Type::UUID_ARRAY),
         Value::Time(_) => ("timestamptz", Type::TIMESTAMPTZ, Type::TIMESTAMPTZ_ARRAY),
     }
+}
+
+/// What others have written and nobody was told is left out where a statement says so.
+fn with_conditions(sql: &str) -> String {
+    sql.replace("/*AND m told*/", &seen::condition("m", "roomcast.waiting_messages"))
+        .replace("/*AND x told*/", &seen::condition("x", "roomcast.waiting_changes"))
 }
 
 /// Makes a table of all values a part of the statement, and its parameters that table's columns.

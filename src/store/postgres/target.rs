@@ -1,6 +1,7 @@
 //! Which server a URL names, and how it is connected to.
 
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use postgres::config::{Host, SslMode};
@@ -9,6 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::{OpenError, Url};
 use super::doubts::Doubts;
+use super::seen::Seen;
 use super::tls::{self, Trust};
 use super::{LOCK, STATEMENT};
 use crate::config::Durability;
@@ -33,6 +35,8 @@ pub(super) struct Target {
     pub(super) name: String,
     /// What has become of this process's transactions.
     pub(super) doubts: Doubts,
+    /// How far others' rows are told.
+    seen: Mutex<Seen>,
 }
 
 impl Target {
@@ -57,7 +61,23 @@ impl Target {
         getrandom::fill(&mut random).map_err(|_| OpenError::lasting("the system gives no random numbers"))?;
         let node = random.iter().map(|byte| format!("{byte:02x}")).collect();
         let (name, tls) = (name(&config), MakeRustlsConnect::new(tls::client(&trust)?));
-        Ok(Self { config, tls, durability, node, name, doubts: Doubts::default() })
+        Ok(Self { config, tls, durability, node, name, doubts: Doubts::default(), seen: Mutex::default() })
+    }
+
+    /// How far others' rows are told.
+    pub(super) fn seen(&self) -> Seen {
+        self.lock_seen().clone()
+    }
+
+    /// So far others' rows are told from now on.
+    pub(super) fn note_seen(&self, seen: Seen) {
+        self.doubts.forget(&seen.settled);
+        *self.lock_seen() = seen;
+    }
+
+    fn lock_seen(&self) -> MutexGuard<'_, Seen> {
+        // It is replaced as a whole, so it is whole whoever panicked.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Connects, and says how things are done on this connection.

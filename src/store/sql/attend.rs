@@ -80,6 +80,7 @@ fn find_missed(
     if !is_ours || !changes::reaches_back_to(db, since.change, mark.change)? {
         return Ok(None);
     }
+    db.hide_untold()?;
     let (mut messages, mut changed): (Vec<(RoomIds, _)>, Vec<(ChangeId, _)>) = (Vec::new(), Vec::new());
     let mut bytes = 0;
     for (room, chosen_at) in rooms {

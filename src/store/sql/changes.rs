@@ -226,7 +226,7 @@ pub(super) fn part_after(
     after: ChangeId,
     most: usize,
 ) -> Held<(Vec<(ChangeId, ChangeRecord)>, bool)> {
-    let sql = changes!("x.chat_id = ?1 AND x.id > ?2 ORDER BY x.id LIMIT ?3");
+    let sql = changes!("x.chat_id = ?1 AND x.id > ?2 /*AND x told*/ ORDER BY x.id LIMIT ?3");
     let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
     let mut changes = rows::all(db, sql, &values![room, after, limit], |row| change(row))?;
     let has_more = changes.len() > most;
@@ -235,7 +235,6 @@ pub(super) fn part_after(
 }
 
 /// Those changes, as far as they can be told, in no order.
-#[cfg(feature = "postgres")]
 pub(super) fn find_all(db: &mut impl Database, changes: &[ChangeId]) -> Held<Vec<(ChangeId, ChangeRecord)>> {
     let ids: Vec<_> = changes.iter().map(|id| values![*id]).collect();
     let mut found = Vec::with_capacity(ids.len());

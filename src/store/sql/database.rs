@@ -24,6 +24,18 @@ pub(crate) trait Database {
     /// Begins a transaction. One that is to write may have to say so at the start.
     fn begin(&mut self, writes: bool) -> Held<()>;
 
+    /// Looks for what others have written since the last look: as much as is told at once, and whether there is more. A
+    /// database that does not say who wrote what knows of nothing.
+    fn look(&mut self) -> Held<(Vec<Written>, bool)> {
+        Ok((Vec::new(), false))
+    }
+
+    /// Has the statements of this transaction leave out what others have written and no look has told: those that say in a
+    /// comment where the condition would stand, `/*AND m told*/` of messages and `/*AND x told*/` of changes.
+    fn hide_untold(&mut self) -> Held<()> {
+        Ok(())
+    }
+
     /// Ends a transaction: what it wrote is there for good.
     fn commit(&mut self) -> Held<()> {
         self.run("COMMIT")
@@ -55,6 +67,13 @@ pub(crate) trait Database {
         rows: &[[Value<'_>; N]],
         take: impl FnMut(&Self::Row<'_>) -> Held<()>,
     ) -> Held<()>;
+}
+
+/// Something that others have written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Written {
+    Message(MessageId),
+    Change(ChangeId),
 }
 
 /// A row of an answer. Outside programs write rows too, and one that wrote something odd must not make a room

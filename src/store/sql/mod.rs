@@ -10,8 +10,7 @@ mod changes;
 mod chats;
 mod database;
 mod missed;
-#[cfg(feature = "postgres")]
-pub(super) mod outside;
+mod outside;
 mod people;
 mod rooms;
 mod rows;
@@ -23,7 +22,7 @@ use super::{DELETED_USER, Opened, PAGE_BYTES, Store};
 use crate::hub::job::{Done, Draft, Fault, Job, Outcome, RoomRecord};
 use crate::id::Mark;
 use crate::timestamp::Timestamp;
-pub(super) use database::{Database, Row, Value};
+pub(super) use database::{Database, Row, Value, Written};
 pub(super) use trouble::{Held, Remedy, Trouble};
 
 /// How the jobs of a batch are done.
@@ -191,6 +190,7 @@ fn do_one<D: Database>(db: &mut D, job: &Job) -> Result<Done, Halt> {
         Job::DeleteRoom { room, by } => rooms::delete(db, *room, *by).map(Done::RoomDeleted),
         Job::Append(draft) => append::append_one(db, draft).map(Done::Appended),
         Job::ReadMessages { room, reader, page } => said::read(db, *room, *reader, *page),
+        Job::Look => outside::look(db),
         Job::ReadMissed { room, since, most } => missed::read(db, *room, *since, *most),
         Job::EditMessage { message, text, by, at } => changes::edit(db, *message, text, *by, *at),
         Job::DeleteMessage { message, by, at } => changes::delete(db, *message, *by, *at),

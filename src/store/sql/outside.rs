@@ -3,13 +3,27 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::database::values;
+use super::database::{Written, values};
 use super::{Database, Halt, Held, Row, changes, rooms, rows, said};
-use crate::hub::job::{Deed, Outside, RoomRecord};
+use crate::hub::job::{Deed, Done, Outside, RoomRecord};
 use crate::id::{ChangeId, MessageId, RoomId, UserId};
 
+pub(super) fn look(db: &mut impl Database) -> Result<Done, Halt> {
+    let (written, has_more) = db.look()?;
+    let (mut messages, mut changes) = (Vec::new(), Vec::new());
+    for written in written {
+        match written {
+            Written::Message(id) => messages.push(id),
+            Written::Change(id) => changes.push(id),
+        }
+    }
+    let mut deeds = said(db, &messages)?;
+    deeds.extend(changed(db, &changes)?);
+    Ok(Done::Outside { deeds, has_more })
+}
+
 /// Messages that others have written, as far as they are still there, in the order of their ids.
-pub(in super::super) fn said(db: &mut impl Database, ids: &[MessageId]) -> Held<Vec<Outside>> {
+fn said(db: &mut impl Database, ids: &[MessageId]) -> Held<Vec<Outside>> {
     let mut places = Vec::with_capacity(ids.len());
     let rows: Vec<_> = ids.iter().map(|id| values![*id]).collect();
     db.each("SELECT m.chat_id, m.id FROM messages m /*, each*/ WHERE m.id = ?1", &rows, |row| {
@@ -24,7 +38,7 @@ pub(in super::super) fn said(db: &mut impl Database, ids: &[MessageId]) -> Held<
 }
 
 /// Changes that others have noted, as far as they can be told, in the order of their ids.
-pub(in super::super) fn changed(db: &mut impl Database, ids: &[ChangeId]) -> Held<Vec<Outside>> {
+fn changed(db: &mut impl Database, ids: &[ChangeId]) -> Held<Vec<Outside>> {
     let mut changes = changes::find_all(db, ids)?;
     changes.sort_by_key(|(id, _)| *id);
     let deeds = changes.into_iter().map(|(id, change)| (change.room.id, Deed::Changed(change, id)));

@@ -36,6 +36,7 @@ macro_rules! messages {
 const BACKWARDS_UP_TO: &str = messages!("m.id <= ?4 ORDER BY m.id DESC LIMIT ?5");
 const BACKWARDS_BEFORE: &str = messages!("m.id < ?4 ORDER BY m.id DESC LIMIT ?5");
 const FORWARDS_AFTER: &str = messages!("m.id > ?4 ORDER BY m.id LIMIT ?5");
+const FORWARDS_TOLD: &str = messages!("m.id > ?4 /*AND m told*/ ORDER BY m.id LIMIT ?5");
 /// Those of that very time, and those of earlier ones: each is found where it lies in the index, however many share a
 /// time, which no database makes of a comparison of pairs by itself.
 const BACKWARDS_EARLIER: &str = concat!(
@@ -162,7 +163,7 @@ pub(super) fn part_after(
     after: MessageId,
     most: usize,
 ) -> Held<(Vec<MessageRecord>, bool)> {
-    collect(db, FORWARDS_AFTER, room, None, From::Id(after), most, PAGE_BYTES)
+    collect(db, FORWARDS_TOLD, room, None, From::Id(after), most, PAGE_BYTES)
 }
 
 /// What was said in a room after a message, oldest first; nothing if that is more than so much.
@@ -173,6 +174,6 @@ pub(super) fn all_after(
     after: MessageId,
     most: usize,
 ) -> Held<Option<Vec<MessageRecord>>> {
-    let (messages, has_more) = collect(db, FORWARDS_AFTER, room, Some(reader), From::Id(after), most, usize::MAX)?;
+    let (messages, has_more) = collect(db, FORWARDS_TOLD, room, Some(reader), From::Id(after), most, usize::MAX)?;
     Ok((!has_more).then_some(messages))
 }

@@ -35,6 +35,7 @@ fn texts(job: &Job) -> [Option<&str>; 5] {
         | Job::ListChats { .. }
         | Job::FindUser { .. }
         | Job::ListUsers
+        | Job::Look
         | Job::DeleteUser { .. }
         | Job::FindRoom { .. }
         | Job::DeleteRoom { .. }

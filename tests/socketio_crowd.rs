@@ -102,13 +102,16 @@ fn a_hundred_thousand_abandoned_handshakes_leave_nothing() {
     }
     drop(http);
     let most = peak - base.memory;
-    let left = base.wait_for(&server);
+    base.wait_for(&server);
     let settled = settled.unwrap();
+    // It is given back over some turns.
+    let left = || server.resident_bytes().saturating_sub(base.memory);
+    wait_until("no more to be left than after the first half", || left() <= settled + GROWN_BYTES);
+    let left = left();
     println!(
         "{begun} handshakes, {refused} refused, {:?}: {most} bytes at most, {left} left, {settled} after the first half",
         began.elapsed()
     );
-    assert!(left <= settled + GROWN_BYTES, "{left} bytes are left, {settled} were after the first half");
     Polling::open(server.address);
 }
 

@@ -250,7 +250,7 @@ fn a_nul_is_kept_or_refused_and_disturbs_nobody() {
         let outcomes = s.all(&jobs);
         assert!(outcomes[0].is_ok() && outcomes[5].is_ok());
         if s.is_postgres() {
-            let refused = Fault::Unsupported("this server's database keeps no text with a NUL in it".into());
+            let refused = Fault::Malformed("this server's database keeps no text with a NUL in it".into());
             assert!(outcomes[1..5].iter().all(|outcome| *outcome == Err(refused.clone())), "{outcomes:?}");
             assert_eq!(s.texts(RoomId::LOBBY), ["before", "after"]);
         } else {

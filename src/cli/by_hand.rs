@@ -123,7 +123,7 @@ fn check_kind(url: &str) -> Result<(), String> {
 /// What the store says of a job that it was not to be refused for.
 fn sentence(outcome: Result<Done, Fault>) -> String {
     match outcome {
-        Err(Fault::Unavailable(sentence) | Fault::Unsupported(sentence)) => sentence,
+        Err(Fault::Unavailable(sentence) | Fault::Unsupported(sentence) | Fault::Malformed(sentence)) => sentence,
         _ => "the store gave no fitting answer".into(),
     }
 }

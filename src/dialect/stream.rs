@@ -140,20 +140,29 @@ pub(super) fn event(event: &Event, mark: Mark, wire: &mut Vec<u8>) {
     sse::event(wire, Some(mark), |wire| put_json(wire, &told));
 }
 
+/// Whether [`event`] has words for it.
+fn is_shown(event: &Event) -> bool {
+    let is_said = matches!(event, Event::RoomMessage { stored: Some(_), .. });
+    is_said || matches!(event, Event::Edited { .. } | Event::MessageDeleted { .. })
+}
+
 /// The beginning of a stream, or what follows on it: what was missed, as far as it is known by now.
 fn heard(missed: &[(Event, Mark)], mark: Option<Mark>, has_more: bool, tag: Option<&Tag>) -> Answered {
     let is_first = tag.is_none_or(|tag| tag.word == LISTEN);
     let room = tag.and_then(|tag| tag.id.clone());
+    let last = missed.iter().rposition(|(missed, _)| is_shown(missed));
     let mut wire = Vec::new();
     if is_first {
         sse::retry(&mut wire, RETRY_MILLISECONDS);
         let connected = Connected { kind: "connected", message: "Connected to message stream" };
         // Who hears nothing more before the connection is lost, too, knows where to go on. What is missed tells it itself.
-        let id = mark.filter(|_| missed.is_empty());
+        let id = mark.filter(|_| last.is_none());
         sse::event(&mut wire, id, |wire| put_json(wire, &connected));
     }
-    for (missed, mark) in missed {
-        event(missed, *mark, &mut wire);
+    for (place, (missed, own)) in missed.iter().enumerate() {
+        // Behind the last that is shown there may be what is not: that is heard with it.
+        let mark = mark.filter(|_| Some(place) == last).unwrap_or(*own);
+        event(missed, mark, &mut wire);
     }
     #[expect(clippy::expect_used, reason = "JSON, and lines of it, are text")]
     let body = String::from_utf8(wire).expect("lines of text");

@@ -225,6 +225,7 @@ impl Hub {
         match (fault, purpose) {
             (Fault::NoSuchRoom | Fault::NoSuchMessage, _) if is_attendee => Refusal::NotAMember,
             (Fault::Unavailable(sentence) | Fault::Unsupported(sentence), _) => Refusal::Unavailable(sentence),
+            (Fault::Malformed(sentence), _) => Refusal::Malformed(sentence),
             (Fault::TooMany, _) => {
                 Refusal::TooMany(format!("nobody may have more than {} rooms", self.limits.max_rooms_owned))
             }

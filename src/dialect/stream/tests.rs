@@ -258,6 +258,14 @@ fn a_stream_begins_with_what_was_missed() {
     let expected = format!("retry: 3000\n{CONNECTED}{one}{other}");
     assert_eq!(begun(missed, Some(mark(7, 3)), false, &first), (expected, None));
 
+    // What is not shown is heard with the last that is, or else with the beginning: it is no reason to tell that again.
+    let unseen = || Event::Presence { user: sender(), is_online: true };
+    let missed = vec![(said(None), mark(5, 2)), (unseen(), mark(7, 3))];
+    let expected = format!("retry: 3000\n{CONNECTED}{}", lines(&said(None), mark(7, 3)));
+    assert_eq!(begun(missed, Some(mark(7, 3)), false, &first), (expected, None));
+    let expected = format!("retry: 3000\nid: 7.3\n{CONNECTED}");
+    assert_eq!(begun(vec![(unseen(), mark(7, 3))], Some(mark(7, 3)), false, &first), (expected, None));
+
     // More than is told at once: the rest is asked for, in the same room, and told without another beginning.
     let first = Tag { word: LISTEN.into(), id: Some("tea".into()) };
     let (body, next) = begun(vec![(said(None), mark(5, 2))], Some(mark(5, 2)), true, &first);

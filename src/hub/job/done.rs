@@ -344,6 +344,8 @@ pub enum Fault {
     Unavailable(String),
     /// The store works, and has no way to do that: one sentence for the client.
     Unsupported(String),
+    /// It can't be kept, whatever the store does: one sentence for the client.
+    Malformed(String),
     /// They have as many as anybody may have.
     TooMany,
     /// There is no such user.

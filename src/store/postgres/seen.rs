@@ -12,8 +12,8 @@ use super::super::sql::{Database, Held, Row, Trouble, Value, Written};
 use super::driver::Connection;
 use crate::id::{ChangeId, MessageId};
 
-/// How many rows are told at once.
-const PART: usize = 256;
+/// How many rows are told at once: of texts as long as ours may be, half of what may be owed to somebody.
+const PART: usize = 32;
 
 /// The rows of a table that others have written, and whose transactions have ended between two snapshots.
 macro_rules! since {

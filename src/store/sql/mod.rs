@@ -103,7 +103,7 @@ fn draft<D: Database>(job: &Job) -> Option<&Draft> {
 
 fn plainly<D: Database>(db: &mut D, job: &Job) -> Held<Outcome> {
     if !texts::are_fit::<D>(job) {
-        return Ok(Err(Fault::Unsupported(texts::NUL.into())));
+        return Ok(Err(Fault::Malformed(texts::NUL.into())));
     }
     match do_one(db, job) {
         Ok(done) => Ok(Ok(done)),

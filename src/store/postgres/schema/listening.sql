@@ -10,23 +10,16 @@ CREATE FUNCTION roomcast_notify(kind TEXT, ids BIGINT[]) RETURNS void LANGUAGE p
     END
 $$;
 
-CREATE FUNCTION roomcast_said() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION roomcast_written() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        PERFORM roomcast_notify('said', (SELECT array_agg(id ORDER BY id) FROM written));
+        PERFORM roomcast_notify(TG_ARGV[0], (SELECT array_agg(id ORDER BY id) FROM written));
         RETURN NULL;
     END
 $$;
 CREATE TRIGGER roomcast_said AFTER INSERT ON messages REFERENCING NEW TABLE AS written
-    FOR EACH STATEMENT EXECUTE FUNCTION roomcast_said();
-
-CREATE FUNCTION roomcast_changed() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        PERFORM roomcast_notify('changed', (SELECT array_agg(id ORDER BY id) FROM written));
-        RETURN NULL;
-    END
-$$;
+    FOR EACH STATEMENT EXECUTE FUNCTION roomcast_written('said');
 CREATE TRIGGER roomcast_changed AFTER INSERT ON message_changes REFERENCING NEW TABLE AS written
-    FOR EACH STATEMENT EXECUTE FUNCTION roomcast_changed();
+    FOR EACH STATEMENT EXECUTE FUNCTION roomcast_written('changed');
 
 -- Our servers keep the journal themselves; for other programs it is kept here. What goes with its room is not noted: the
 -- room, and the journal with it, is gone by then.

@@ -1,11 +1,7 @@
 //! The action dialect over real sockets: every request and every exact text of its contract. Whoever is not told
 //! anything is checked to be told nothing.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
-use common::{ACTION, Server};
+use crate::common::{ACTION, Server};
 
 const HELLO_TO_ROOM: &str = r#"{"action":"room_message","message":"Hello!"}"#;
 
@@ -164,7 +160,7 @@ fn a_connection_that_ends_leaves_its_room() {
     let (mut zero, _) = server.join_in();
     let join = r#"{"action":"join","room":"R"}"#;
     zero.ask(join, join);
-    let ends: [fn(common::Client); 2] = [common::Client::close, drop];
+    let ends: [fn(crate::common::Client); 2] = [crate::common::Client::close, drop];
     for (id, end) in (1..).zip(ends) {
         let (mut client, _) = server.join_in();
         client.ask(join, join);
@@ -273,7 +269,7 @@ fn members_see_one_order() {
     // Whoever joins later than another is announced to it; all are in once the list says so.
     let (mut asker, _) = server.join_in();
     let everybody = r#"{"action":"participants","room":"R","participants":["0","1","2","3","4","5","6"]}"#;
-    common::wait_until("all to be in", || {
+    crate::common::wait_until("all to be in", || {
         asker.send(r#"{"action":"participants","room":"R"}"#);
         let reply = asker.receive();
         reply.len() == everybody.len()

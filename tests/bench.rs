@@ -1,10 +1,6 @@
 //! The load generator, run as its users run it: its figures must fit one another, and what goes wrong must be told in one
 //! sentence. What the figures are is the machine's affair.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Command, Output};
@@ -13,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use common::{Server, roomcast};
+use crate::common::{Server, roomcast};
 
 fn bench(arguments: &[&str]) -> Command {
     let mut command = roomcast();

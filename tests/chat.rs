@@ -1,15 +1,11 @@
 //! `roomcast chat` against the real server: as a script's pipe, and at a terminal (in tmux, which plays both the terminal
 //! and the hands).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-use common::{PATIENCE, Server, roomcast, scratch_dir, wait_until};
+use crate::common::{PATIENCE, Server, roomcast, scratch_dir, wait_until};
 
 /// A chat client whose input and output are pipes.
 struct Chat {

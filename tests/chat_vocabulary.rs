@@ -1,20 +1,12 @@
 //! The chat vocabulary of Socket.IO, to the letter: the complete message flow and the connection lifecycle, every event
 //! that clients send and every one that they are told, on the namespace `/` and on `/chat`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[path = "chat_vocabulary/client_events.rs"]
 mod client_events;
-mod common;
-#[path = "chat_vocabulary/history.rs"]
 mod history;
-#[path = "chat_vocabulary/server_events.rs"]
 mod server_events;
-#[path = "common/socketio.rs"]
-mod socketio;
 
-use common::wait_until;
-use socketio::{GRACE, Stage, Tab, all_told, none_told};
+use crate::common::socketio::{GRACE, Stage, Tab, all_told, none_told};
+use crate::common::wait_until;
 
 const CHAT: &str = "/chat";
 const BOTH: [&str; 2] = ["/", CHAT];

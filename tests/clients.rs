@@ -1,20 +1,14 @@
 //! Clients that none of us wrote: Python's websockets, Node's ws, and a browser's own WebSocket. Their scripts lie in
 //! `tests/clients`, the clients themselves where `scripts/test` has installed them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/tools.rs"]
-mod tools;
-
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::Server;
-use tools::{Browser, serve_page, tool};
+use crate::common::Server;
+use crate::common::tools::{Browser, serve_page, tool};
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)

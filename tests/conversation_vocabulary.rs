@@ -1,21 +1,12 @@
 //! The conversation vocabulary of Socket.IO, to the letter: the rows of its tables by the names of the events, on the
 //! namespace `/` and on `/conversation`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "conversation_vocabulary/connection.rs"]
 mod connection;
-#[path = "conversation_vocabulary/messages.rs"]
 mod messages;
-#[path = "conversation_vocabulary/rooms.rs"]
 mod rooms;
-#[path = "common/socketio.rs"]
-mod socketio;
-#[path = "conversation_vocabulary/twins.rs"]
 mod twins;
 
-use socketio::{Stage, Tab, all_told, none_told};
+use crate::common::socketio::{Stage, Tab, all_told, none_told};
 
 const CONVERSATION: &str = "/conversation";
 const BOTH: [&str; 2] = ["/", CONVERSATION];

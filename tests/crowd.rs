@@ -1,18 +1,13 @@
 //! Thousands at once: what a connection costs in memory, that nothing is left behind, and that the past stays past.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::Mutex;
 use std::time::Instant;
 
-use common::{ACTION, Server, TEXT, frame, gather, raw_websocket, read_frame, read_until, say, serve, wait_until};
-
-/// One crowd at a time: they share the machine's ports and descriptors.
-static ALONE: Mutex<()> = Mutex::new(());
+use crate::common::crowd::alone;
+use crate::common::{
+    ACTION, Server, TEXT, frame, gather, raw_websocket, read_frame, read_until, say, serve, wait_until,
+};
 
 const CROWD: usize = 10_000;
 
@@ -31,11 +26,6 @@ fn frugal_server() -> Server {
     Server::spawn(command)
 }
 
-fn alone() -> std::sync::MutexGuard<'static, ()> {
-    assert!(common::raise_descriptor_limit() > CROWD as u64 + 100, "too few open files are allowed");
-    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
 /// So many action clients that have been welcomed, the first of all on this server.
 fn crowd_of(server: &Server) -> Vec<TcpStream> {
     let mut crowd: Vec<TcpStream> = (0..CROWD).map(|_| raw_websocket(server, ACTION)).collect();
@@ -47,7 +37,7 @@ fn crowd_of(server: &Server) -> Vec<TcpStream> {
 
 #[test]
 fn a_connection_costs_few_bytes_idle_and_few_more_once_it_has_spoken() {
-    let _alone = alone();
+    let _alone = alone(CROWD);
     let server = frugal_server();
     let base = server.resident_bytes();
     let per_connection = || (server.resident_bytes() - base) / CROWD as u64;
@@ -72,7 +62,7 @@ fn a_connection_costs_few_bytes_idle_and_few_more_once_it_has_spoken() {
 
 #[test]
 fn ten_thousand_in_one_room() {
-    let _alone = alone();
+    let _alone = alone(CROWD);
     let server = frugal_server();
     let (base_memory, base_descriptors) = (server.resident_bytes(), server.open_descriptors());
     let mut crowd = crowd_of(&server);
@@ -102,7 +92,7 @@ fn ten_thousand_in_one_room() {
 
 #[test]
 fn a_hundred_thousand_come_and_go_while_others_write_to_them() {
-    let _alone = alone();
+    let _alone = alone(CROWD);
     let server = frugal_server();
     let (mut writer, own_id) = server.join_in();
     let own_id: u64 = own_id.parse().unwrap();
@@ -120,13 +110,13 @@ fn a_hundred_thousand_come_and_go_while_others_write_to_them() {
             );
         }
         for guest in &mut guests {
-            guest.write_all(&common::frame(common::CLOSE, &[])).unwrap();
+            guest.write_all(&crate::common::frame(crate::common::CLOSE, &[])).unwrap();
         }
         for mut guest in guests {
             // All that a guest ever gets: its welcome, and the close frame.
-            let (opcode, welcome) = common::read_frame(&mut guest).unwrap();
+            let (opcode, welcome) = crate::common::read_frame(&mut guest).unwrap();
             assert!(opcode == TEXT && welcome.starts_with(br#"{"action":"connection""#));
-            assert_eq!(common::read_frame(&mut guest), Some((common::CLOSE, Vec::new())));
+            assert_eq!(crate::common::read_frame(&mut guest), Some((crate::common::CLOSE, Vec::new())));
         }
         past.extend((first..first + 100).step_by(9));
         if round == 100 {
@@ -142,7 +132,7 @@ fn a_hundred_thousand_come_and_go_while_others_write_to_them() {
 
 #[test]
 fn a_million_rooms_leave_nothing() {
-    let _alone = alone();
+    let _alone = alone(CROWD);
     let server = frugal_server();
     let mut stream = raw_websocket(&server, ACTION);
     let mut reader = stream.try_clone().unwrap();

@@ -1,26 +1,16 @@
 //! The database API with `curl`: here every row of its table, to the letter; in `tests/database/` what is refused, what
 //! HTTP asks for besides, long lists, and what others hear of it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[path = "database/access.rs"]
 mod access;
-mod common;
-#[path = "common/curl.rs"]
-mod curl;
-#[path = "database/http.rs"]
 mod http;
-#[path = "database/lists.rs"]
 mod lists;
-#[path = "database/private.rs"]
 mod private;
-#[path = "database/refusals.rs"]
 mod refusals;
-#[path = "database/shared.rs"]
 mod shared;
 
-use common::Server;
-use common::event::untimed;
+use crate::common::Server;
+use crate::common::curl;
+use crate::common::event::untimed;
 
 /// Runs `curl` with these words; the status and the body, without times.
 fn curl(words: &[&str]) -> (u16, String) {

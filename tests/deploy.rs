@@ -1,20 +1,9 @@
 //! The files under `scripts/deploy`, each as near to its real use as a machine for tests allows, and what the program does
 //! for them: it tells systemd how it is, and says for a container's health check whether it serves.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "deploy/containers.rs"]
 mod containers;
-#[path = "deploy/nginx.rs"]
 mod nginx;
-#[path = "deploy/notify.rs"]
 mod notify;
-#[path = "common/people.rs"]
-mod people;
-#[path = "common/tools.rs"]
-mod tools;
-#[path = "deploy/unit.rs"]
 mod unit;
 
 use std::path::{Path, PathBuf};

@@ -1,12 +1,8 @@
 //! One room, two dialects: what is said and done on the event dialect reaches action members in their words, and the
 //! other way round.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
-use common::event::{EventClient, all_told, none_told};
-use common::{Client, Server};
+use crate::common::event::{EventClient, all_told, none_told};
+use crate::common::{Client, Server};
 
 /// The guest joins an open room by its name.
 #[track_caller]
@@ -225,7 +221,7 @@ fn durable_rooms_are_listed_among_the_others_oldest_first() {
 
 #[test]
 fn durable_rooms_and_what_was_said_in_them_outlive_the_server() {
-    let file = common::scratch_dir().join("chat.db");
+    let file = crate::common::scratch_dir().join("chat.db");
     let database = format!("sqlite:{}", file.display());
     let mut server = Server::start(&["--database", &database]);
     let mut ann = EventClient::named(&server, "Ann", &[]);

@@ -3,23 +3,16 @@
 //!
 //! `SEED=n` repeats the lifetimes of a run. What the threads make of them is never quite the same.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/database.rs"]
-mod database;
-#[path = "common/wire.rs"]
-mod wire;
-
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{ACTION, Server, roomcast, scratch_dir};
+use crate::common::database;
+use crate::common::wire::Wire;
+use crate::common::{ACTION, Server, roomcast, scratch_dir};
 use serde_json::{Value, json};
-use wire::Wire;
 
 /// After so many rounds all is compared with the database.
 const CHECK_EVERY: usize = 20;
@@ -336,7 +329,7 @@ fn what_was_acknowledged_or_shown_outlives_kill_9() {
 #[cfg(feature = "postgres")]
 #[test]
 fn what_was_acknowledged_or_shown_outlives_kill_9_on_postgres() {
-    let postgres = database::postgres::Postgres::start();
+    let postgres = crate::common::postgres::Postgres::start();
     outlives_kill_9(&postgres.database(), 40);
 }
 

@@ -1,23 +1,12 @@
 //! The cases of the Engine.IO protocol's own suite, version 4, by the names that they have there; and one more, of the
 //! polls during an upgrade.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/engine.rs"]
-mod engine;
-#[path = "common/packets.rs"]
-mod packets;
-#[path = "common/polling.rs"]
-mod polling;
-#[path = "common/protocol.rs"]
-mod protocol;
-
-use protocol::ENGINE_IO;
+use crate::common::engine;
+use crate::common::protocol::ENGINE_IO;
 
 mod handshake {
     mod polling {
-        use crate::{ENGINE_IO, engine};
+        use crate::engineio::{ENGINE_IO, engine};
 
         #[test]
         fn successfully_opens_a_session() {
@@ -41,7 +30,7 @@ mod handshake {
     }
 
     mod websocket {
-        use crate::{ENGINE_IO, engine};
+        use crate::engineio::{ENGINE_IO, engine};
 
         #[test]
         fn successfully_opens_a_session() {
@@ -64,9 +53,9 @@ mod message {
     mod polling {
         use std::thread::sleep;
 
-        use crate::ENGINE_IO;
-        use crate::engine::A_MOMENT;
-        use crate::polling::{Answer, Session};
+        use crate::common::engine::A_MOMENT;
+        use crate::common::polling::{Answer, Session};
+        use crate::engineio::ENGINE_IO;
 
         /// The payload comes back as it is.
         #[track_caller]
@@ -121,9 +110,9 @@ mod message {
     }
 
     mod websocket {
-        use crate::ENGINE_IO;
-        use crate::engine::expect_open;
-        use crate::packets::Socket;
+        use crate::common::engine::expect_open;
+        use crate::common::packets::Socket;
+        use crate::engineio::ENGINE_IO;
 
         fn session() -> Socket {
             let mut socket = Socket::open(ENGINE_IO);
@@ -156,7 +145,7 @@ mod message {
 
 mod heartbeat {
     mod polling {
-        use crate::{ENGINE_IO, engine};
+        use crate::engineio::{ENGINE_IO, engine};
 
         #[test]
         fn sends_ping_pong_packets() {
@@ -170,7 +159,7 @@ mod heartbeat {
     }
 
     mod websocket {
-        use crate::{ENGINE_IO, engine};
+        use crate::engineio::{ENGINE_IO, engine};
 
         #[test]
         fn sends_ping_pong_packets() {
@@ -188,22 +177,22 @@ mod close {
     mod polling {
         #[test]
         fn forcefully_closes_the_session() {
-            crate::engine::polling_closes_forcefully(crate::ENGINE_IO);
+            crate::common::engine::polling_closes_forcefully(crate::engineio::ENGINE_IO);
         }
     }
 
     mod websocket {
         #[test]
         fn forcefully_closes_the_session() {
-            crate::engine::websocket_closes_forcefully(crate::ENGINE_IO);
+            crate::common::engine::websocket_closes_forcefully(crate::engineio::ENGINE_IO);
         }
     }
 }
 
 mod upgrade {
-    use crate::packets::Socket;
-    use crate::polling::Answer;
-    use crate::{ENGINE_IO, engine};
+    use crate::common::packets::Socket;
+    use crate::common::polling::Answer;
+    use crate::engineio::{ENGINE_IO, engine};
 
     /// The session goes on over its WebSocket.
     #[track_caller]
@@ -229,7 +218,7 @@ mod upgrade {
 
     #[test]
     fn should_noop_all_polling_requests_while_upgrading() {
-        let session = crate::polling::Session::open(ENGINE_IO);
+        let session = crate::common::polling::Session::open(ENGINE_IO);
         let waiting = session.begin_poll();
         let mut socket = Socket::take_over(&session);
         socket.send("2probe");

@@ -1,28 +1,16 @@
 //! Hostile and unlucky clients of Engine.IO and Socket.IO, against the real binary: what each gets, that it costs nobody
 //! else anything, and that its session ends or goes on as it should.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[path = "engineio_trouble/bounds.rs"]
 mod bounds;
-mod common;
-#[path = "engineio_trouble/floods.rs"]
 mod floods;
-#[path = "engineio_trouble/origins.rs"]
 mod origins;
-#[path = "common/peer.rs"]
-mod peer;
-#[path = "common/people.rs"]
-mod people;
-#[path = "engineio_trouble/requests.rs"]
 mod requests;
-#[path = "engineio_trouble/secrets.rs"]
 mod secrets;
-#[path = "engineio_trouble/upgrade.rs"]
 mod upgrade;
 
-use common::Server;
-use peer::{Polling, Socket, connect_packet};
+use crate::common::Server;
+use crate::common::peer::{Polling, Socket, connect_packet};
+use crate::common::{peer, people};
 
 /// A server with Ada and Bob, and a private room of theirs.
 struct Stage {

@@ -1,22 +1,14 @@
 //! The event dialect over real sockets: here every row of its table, to the letter, with all who are told and some who
 //! are not; in `tests/event/` what is refused, repeats, and one user's several sockets.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "event/frames.rs"]
 mod frames;
-#[path = "event/history.rs"]
 mod history;
-#[path = "event/refusals.rs"]
 mod refusals;
-#[path = "event/repeats.rs"]
 mod repeats;
-#[path = "event/sockets.rs"]
 mod sockets;
 
-use common::Server;
-use common::event::{EventClient, all_told, none_told};
+use crate::common::Server;
+use crate::common::event::{EventClient, all_told, none_told};
 
 #[test]
 fn create_user_switch_user_get_users_and_get_user() {
@@ -35,7 +27,7 @@ fn create_user_switch_user_get_users_and_get_user() {
     drop(bob);
     nobody.ok("get_user", r#"{"userId":1}"#, ann_is_here);
     ann.ok("switch_user", r#"{"userId":2}"#, r#"{"userId":2,"username":"Bob"}"#);
-    common::wait_until("the closed socket to be noticed", || {
+    crate::common::wait_until("the closed socket to be noticed", || {
         nobody.reply("get_user", r#"{"userId":1}"#).contains(r#""online":false"#)
     });
     none_told([&mut ann, &mut nobody]);
@@ -261,7 +253,7 @@ fn read_confirmations_are_told_once_to_the_room_and_the_author() {
     bob.send("post_readconfirmation", r#"{"messageId":1,"userId":2}"#);
     let first = bob.client.receive();
     assert_eq!(
-        common::event::untimed(&first),
+        crate::common::event::untimed(&first),
         r#"{"event":"ack","payload":{"event":"post_readconfirmation","result":{"messageId":1,"userId":2,"readAt":"T"}}}"#
     );
     let updated = r#"{"messageId":1,"roomId":1,"userId":2,"readAt":"T","readBy":1}"#;

@@ -1,16 +1,12 @@
 //! HTTP in raw bytes: the probe and its connection rules, the upgrade and its refusals, heads in pieces, heads too
 //! large or too slow, foreign pages, and requests whose end could be understood in two ways.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{ACTION, Client, ECHO, Server, TEXT, frame, read_frame, read_to_end, upgrade_request};
+use crate::common::{ACTION, Client, ECHO, Server, TEXT, frame, read_frame, read_to_end, upgrade_request};
 
 const PROBE: &str = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -150,7 +146,7 @@ fn who_has_finished_sending_is_answered_and_let_go_at_once() {
         let started = Instant::now();
         let text = server.exchange(request);
         assert_eq!(text.get(9..12).unwrap_or_default(), status, "{request}");
-        common::wait_until("the descriptor to be freed", || server.open_descriptors() == descriptors);
+        crate::common::wait_until("the descriptor to be freed", || server.open_descriptors() == descriptors);
         assert!(started.elapsed() < AT_ONCE, "{request} took {:?}", started.elapsed());
     }
 }
@@ -166,7 +162,7 @@ fn a_reset_in_the_middle_of_a_head_leaks_nothing() {
         socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
     server.settle();
-    common::wait_until("the descriptors to be freed", || server.open_descriptors() == descriptors);
+    crate::common::wait_until("the descriptors to be freed", || server.open_descriptors() == descriptors);
 }
 
 #[test]

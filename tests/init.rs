@@ -1,15 +1,11 @@
 //! `roomcast init` and `roomcast check`, as an operator meets them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Server, roomcast, scratch_dir};
+use crate::common::{Server, roomcast, scratch_dir};
 
 /// Runs the command to its end. Returns its exit code, and what it printed to each stream.
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
@@ -181,5 +177,5 @@ fn check_reaches_the_other_server() {
     let (code, _, stderr) = check(&directory, &["--database", &url, "--upstream-key", "hush"]);
     let sentence = format!("roomcast: the store at {url} can't be reached: the connection was refused\n");
     assert_eq!((code, stderr), (Some(1), sentence));
-    assert!(started.elapsed() < common::PATIENCE, "it does not wait for the store");
+    assert!(started.elapsed() < crate::common::PATIENCE, "it does not wait for the store");
 }

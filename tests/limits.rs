@@ -1,17 +1,13 @@
 //! Bounds: slow readers together (`slow_reader.rs` has one among others), too many connections, too few descriptors,
 //! and what the kernel is asked for on the way of one message.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::Write;
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-use common::trace::Trace;
-use common::{ACTION, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say};
+use crate::common::trace::Trace;
+use crate::common::{ACTION, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say};
 
 #[test]
 fn slow_readers_are_bounded_by_their_outboxes() {
@@ -39,7 +35,7 @@ fn slow_readers_are_bounded_by_their_outboxes() {
 #[test]
 fn whoever_does_not_read_its_own_answers_is_slow_too() {
     let server = Server::unlimited(&["--outbox", "64KiB"]);
-    let mut stream = raw_websocket(&server, common::ECHO);
+    let mut stream = raw_websocket(&server, crate::common::ECHO);
     stream.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
     let request = frame(TEXT, &[b'x'; 60_000]);
     while !server.log().contains("reading too slowly") {
@@ -58,8 +54,8 @@ fn the_limit_of_connections_holds_and_waiting_ones_are_served_later() {
         let address = server.address;
         move || {
             let stream = TcpStream::connect(address).unwrap();
-            stream.set_read_timeout(Some(common::PATIENCE)).unwrap();
-            let mut client = common::Client::over(stream, &format!("ws://{address}{ACTION}")).unwrap();
+            stream.set_read_timeout(Some(crate::common::PATIENCE)).unwrap();
+            let mut client = crate::common::Client::over(stream, &format!("ws://{address}{ACTION}")).unwrap();
             client.receive()
         }
     });
@@ -76,7 +72,7 @@ fn the_limit_of_connections_holds_and_waiting_ones_are_served_later() {
 fn few_descriptors_are_used_up_and_come_back() {
     let mut command = Command::new("prlimit");
     command.args(["--nofile=64:64", env!("CARGO_BIN_EXE_roomcast"), "serve", "--listen", "127.0.0.1:0"]);
-    command.args(["--max-connections", "auto"]).current_dir(common::scratch_dir());
+    command.args(["--max-connections", "auto"]).current_dir(crate::common::scratch_dir());
     let server = Server::spawn(command);
     let crowd: Vec<TcpStream> = (0..200).map(|_| server.raw()).collect();
     server.wait_for_log("full: 32 connections");
@@ -107,7 +103,7 @@ fn out_of_descriptors_is_not_the_end() {
     limit("1000");
     for stream in &mut waiting {
         stream.write_all(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        assert!(common::read_to_end(stream).starts_with("HTTP/1.1 200 OK"));
+        assert!(crate::common::read_to_end(stream).starts_with("HTTP/1.1 200 OK"));
     }
 }
 

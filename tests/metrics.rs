@@ -1,15 +1,11 @@
 //! What probes and Prometheus are told: read by the parser of Prometheus's own Python client.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{Server, wait_until};
+use crate::common::{Server, wait_until};
 
 /// Prints each sample as `name{label=value,…} value`.
 const PARSE: &str = "

@@ -1,19 +1,13 @@
 //! The page, used by people in a real browser: Chromium, driven by playwright-core. What they do is told by the stories in
 //! `tests/page`; they have the server stopped and started from here.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/tools.rs"]
-mod tools;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use common::{Server, roomcast, scratch_dir};
-use tools::tool;
+use crate::common::tools::tool;
+use crate::common::{Server, roomcast, scratch_dir};
 
 /// A server that comes back at the same place with the same users, rooms and messages.
 struct Stage {

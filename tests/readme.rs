@@ -1,15 +1,11 @@
 //! The README is kept: its conversations are held, its programs run, its settings are the program's.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{ACTION, Client, Server, roomcast, scratch_dir};
+use crate::common::{ACTION, Client, Server, roomcast, scratch_dir};
 
 const README: &str = include_str!("../README.md");
 

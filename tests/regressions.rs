@@ -1,15 +1,13 @@
 //! Faults that were found by trying to break the server, each once mended and kept so.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use common::{ACTION, ECHO, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say, wait_until};
+use crate::common::{
+    ACTION, ECHO, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say, wait_until,
+};
 
 /// While the server is stopped, things pile up for one turn.
 fn stopped(server: &Server, meanwhile: impl FnOnce()) {
@@ -33,7 +31,7 @@ fn an_end_and_a_deadline_may_come_together() {
         server.settle();
     }
     let mut stream = raw_websocket(&server, ECHO);
-    assert_eq!(read_frame(&mut stream).unwrap().0, common::PING);
+    assert_eq!(read_frame(&mut stream).unwrap().0, crate::common::PING);
     stopped(&server, || {
         drop(stream);
         pause();
@@ -145,7 +143,7 @@ fn a_stall_is_not_held_against_those_who_answered() {
     let server = Server::start(&["--ping", "500ms", "--pong", "2s"]);
     let mut clients: Vec<TcpStream> = (0..1_500).map(|_| raw_websocket(&server, ECHO)).collect();
     for client in &mut clients {
-        assert_eq!(read_frame(client).unwrap().0, common::PING);
+        assert_eq!(read_frame(client).unwrap().0, crate::common::PING);
     }
     stopped(&server, || {
         for client in &mut clients {
@@ -155,7 +153,7 @@ fn a_stall_is_not_held_against_those_who_answered() {
     });
     for client in &mut clients {
         let (opcode, payload) = read_frame(client).unwrap();
-        assert_eq!(opcode, common::PING, "{}", String::from_utf8_lossy(&payload));
+        assert_eq!(opcode, crate::common::PING, "{}", String::from_utf8_lossy(&payload));
         client.write_all(&frame(0x8a, b"")).unwrap();
     }
 }
@@ -207,7 +205,7 @@ fn the_throttled_are_pinged_too() {
     // Two seconds' worth, and then silence: the pings during the flood are answered by the flood itself.
     stream.write_all(&frame(0x8a, b"").repeat(2_000)).unwrap();
     let started = Instant::now();
-    assert_eq!(read_frame(&mut stream).unwrap().0, common::PING);
+    assert_eq!(read_frame(&mut stream).unwrap().0, crate::common::PING);
     assert!(started.elapsed() < Duration::from_millis(1_000), "no ping while throttled: {:?}", started.elapsed());
     assert_eq!(read_close(&mut stream), (1008, "a ping was not answered".into()));
     assert!(started.elapsed() > Duration::from_millis(1_900), "closed while it was still being read");
@@ -242,7 +240,7 @@ fn answers_that_nobody_reads_are_not_piled_up() {
         assert!(server.cpu_time() - cpu <= Duration::from_millis(30), "the server spins");
         let grown = server.resident_bytes().saturating_sub(base);
         assert!(grown <= 4 << 20, "{grown} bytes are owed to one connection");
-        let answers = common::read_to_end(&mut stream);
+        let answers = crate::common::read_to_end(&mut stream);
         assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), TIMES);
     });
 }

@@ -1,14 +1,10 @@
 //! `roomcast serve` as an operator meets it: settings, refusals to start, signals, and what stands in the log.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Server, roomcast, scratch_dir};
+use crate::common::{Server, roomcast, scratch_dir};
 
 /// Runs the command to its end. Returns whether it succeeded, and what it printed to each stream.
 fn run(command: &mut Command) -> (Option<i32>, String, String) {
@@ -161,9 +157,9 @@ fn nothing_of_clients_words_gets_into_the_log() {
     client.send(r#"{"action":"join","room":"s3cret-room"}"#);
     client.receive();
     drop(client);
-    let mut stream = common::raw_websocket(&server, common::ACTION);
+    let mut stream = crate::common::raw_websocket(&server, crate::common::ACTION);
     std::io::Write::write_all(&mut stream, b"\xff\xffs3cret-frame").unwrap();
-    assert_eq!(common::read_close(&mut stream).0, 1002);
+    assert_eq!(crate::common::read_close(&mut stream).0, 1002);
     drop(stream);
     server.signal("TERM");
     let (_, log) = server.wait();
@@ -187,7 +183,7 @@ fn a_log_that_can_not_be_written_ends_nothing() {
     for _ in 0..2 {
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         stream.write_all(b"BAD\n").unwrap();
-        assert!(common::read_to_end(&mut stream).starts_with("HTTP/1.1 400 "));
+        assert!(crate::common::read_to_end(&mut stream).starts_with("HTTP/1.1 400 "));
     }
     assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(0));

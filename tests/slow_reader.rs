@@ -1,16 +1,11 @@
 //! Whoever does not read loses its connection, and nobody else loses anything: neither memory nor time.
-//!
-//! A file of its own, so that no other test runs beside this one, which measures.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
 
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::{ACTION, JOIN, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of};
+use crate::common::crowd::alone;
+use crate::common::{ACTION, JOIN, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of};
 
 /// Those who read; with the one who never does they are ten.
 const READERS: usize = 9;
@@ -122,6 +117,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 #[test]
 fn one_that_never_reads_costs_the_others_nothing() {
+    let _alone = alone(READERS + 1);
     // Nobody here answers pings.
     let server = Server::unlimited(&["--ping", "10m"]);
     let mut room = Room::new(&server);

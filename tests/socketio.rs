@@ -1,20 +1,9 @@
 //! The cases of the Socket.IO protocol's own suite, version 5, by the names that they have there; and some more, of what
 //! breaks the protocol over long-polling.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/engine.rs"]
-mod engine;
-#[path = "common/packets.rs"]
-mod packets;
-#[path = "common/polling.rs"]
-mod polling;
-#[path = "common/protocol.rs"]
-mod protocol;
-
-use packets::Socket;
-use protocol::SOCKET_IO;
+use crate::common::engine;
+use crate::common::packets::Socket;
+use crate::common::protocol::SOCKET_IO;
 use serde_json::Value;
 
 /// A session over WebSocket that is in no namespace yet.
@@ -51,7 +40,7 @@ fn expect_connect(socket: &mut Socket, request: &str, prefix: &str, auth: &str) 
 
 mod handshake {
     mod polling {
-        use crate::{SOCKET_IO, engine};
+        use crate::socketio::{SOCKET_IO, engine};
 
         #[test]
         fn should_successfully_open_a_session() {
@@ -75,7 +64,7 @@ mod handshake {
     }
 
     mod websocket {
-        use crate::{SOCKET_IO, engine};
+        use crate::socketio::{SOCKET_IO, engine};
 
         #[test]
         fn should_successfully_open_a_session() {
@@ -96,7 +85,7 @@ mod handshake {
 
 mod heartbeat {
     mod polling {
-        use crate::{SOCKET_IO, engine};
+        use crate::socketio::{SOCKET_IO, engine};
 
         #[test]
         fn should_send_ping_pong_packets() {
@@ -110,7 +99,7 @@ mod heartbeat {
     }
 
     mod websocket {
-        use crate::{SOCKET_IO, engine};
+        use crate::socketio::{SOCKET_IO, engine};
 
         #[test]
         fn should_send_ping_pong_packets() {
@@ -126,8 +115,8 @@ mod heartbeat {
 
 mod close {
     mod polling {
-        use crate::polling::Session;
-        use crate::{SOCKET_IO, engine};
+        use crate::common::polling::Session;
+        use crate::socketio::{SOCKET_IO, engine};
 
         #[test]
         fn should_forcefully_close_the_session() {
@@ -153,7 +142,7 @@ mod close {
         fn expect_connected(session: &Session) {
             let payload = session.receive();
             let (admission, auth) = payload.split_once('\x1e').expect("two packets");
-            crate::expect_admission(admission, "40");
+            crate::socketio::expect_admission(admission, "40");
             assert_eq!(auth, r#"42["auth",{}]"#);
         }
 
@@ -184,14 +173,14 @@ mod close {
     mod websocket {
         #[test]
         fn should_forcefully_close_the_session() {
-            crate::engine::websocket_closes_forcefully(crate::SOCKET_IO);
+            crate::common::engine::websocket_closes_forcefully(crate::socketio::SOCKET_IO);
         }
     }
 }
 
 mod upgrade {
-    use crate::packets::Socket;
-    use crate::{SOCKET_IO, engine, expect_connect};
+    use crate::common::packets::Socket;
+    use crate::socketio::{SOCKET_IO, engine, expect_connect};
 
     /// The session goes on over its WebSocket.
     #[track_caller]
@@ -218,10 +207,10 @@ mod upgrade {
 mod connect {
     use std::time::Instant;
 
-    use crate::engine::{expect_duration, expect_open};
-    use crate::packets::Socket;
-    use crate::protocol::{CONNECT_TIMEOUT, SOCKET_IO};
-    use crate::{expect_admission, expect_connect, session};
+    use crate::common::engine::{expect_duration, expect_open};
+    use crate::common::packets::Socket;
+    use crate::common::protocol::{CONNECT_TIMEOUT, SOCKET_IO};
+    use crate::socketio::{expect_admission, expect_connect, session};
 
     #[test]
     fn should_allow_connection_to_the_main_namespace() {
@@ -278,7 +267,7 @@ mod connect {
 mod disconnect {
     use tungstenite::Message;
 
-    use crate::{connected, expect_connect};
+    use crate::socketio::{connected, expect_connect};
 
     #[test]
     fn should_disconnect_from_the_main_namespace() {
@@ -298,7 +287,7 @@ mod disconnect {
 }
 
 mod message {
-    use crate::connected;
+    use crate::socketio::connected;
 
     /// A packet with two attachments is answered by `answer` with the same two.
     #[track_caller]

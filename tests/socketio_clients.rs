@@ -2,12 +2,6 @@
 //! Each has a whole conversation in each vocabulary over each transport, on the namespace `/` and on the vocabulary's
 //! own. The scripts lie in `tests/socketio_clients`, the clients themselves where `scripts/test` has installed them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/tools.rs"]
-mod tools;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -20,8 +14,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use common::{Server, roomcast, scratch_dir};
-use tools::{Browser, tool};
+use crate::common::tools::{Browser, tool};
+use crate::common::{Server, roomcast, scratch_dir};
 
 const SECRET: &str = "the secret of these tests, and long enough";
 

@@ -1,26 +1,13 @@
 //! What holds on Socket.IO whatever a client speaks: who is told of whom, what strangers learn (nothing), how tokens are
 //! taken, several namespaces on one connection, the other dialects, and coming back after a lost connection.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "socketio_contract/crossing.rs"]
 mod crossing;
-#[path = "socketio_contract/namespaces.rs"]
 mod namespaces;
-#[path = "socketio_contract/presence.rs"]
 mod presence;
-#[path = "socketio_contract/recovery.rs"]
 mod recovery;
-#[path = "socketio_contract/refused_recovery.rs"]
 mod refused_recovery;
-#[path = "socketio_contract/secrecy.rs"]
 mod secrecy;
-#[path = "common/socketio.rs"]
-mod socketio;
-#[path = "socketio_contract/tokens.rs"]
 mod tokens;
-#[path = "socketio_contract/vocabularies.rs"]
 mod vocabularies;
 
 const CHAT: &str = "/chat";

@@ -1,36 +1,21 @@
 //! Thousands of clients of Engine.IO and Socket.IO: that nothing is left of those who go without a word, and what it costs
 //! to tell them something.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/peer.rs"]
-mod peer;
-#[path = "common/people.rs"]
-mod people;
-
 use std::io::Write;
 use std::net::TcpStream;
-use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use common::crowd::{least, read_past};
-use common::{ACTION, Server, TEXT, frame, gather, raw_websocket, upgrade_request, wait_until};
-use peer::{HANDSHAKE, Http, Polling, WEBSOCKET, connect_packet};
-
-/// One crowd at a time: they share the machine's ports and descriptors.
-static ALONE: Mutex<()> = Mutex::new(());
+use crate::common::crowd::{alone, least, read_past};
+use crate::common::http::Http;
+use crate::common::peer::{HANDSHAKE, Polling, WEBSOCKET, connect_packet};
+use crate::common::{ACTION, Server, TEXT, frame, gather, raw_websocket, upgrade_request, wait_until};
+use crate::common::{peer, people};
 
 /// What may be left when all have gone: what the allocator can't give back, for something small lies behind it. It is the
 /// same after one crowd and after many.
 const LEFT_BYTES: u64 = 8 << 20;
 /// By so much may that differ.
 const GROWN_BYTES: u64 = 2 << 20;
-
-fn alone() -> MutexGuard<'static, ()> {
-    assert!(common::raise_descriptor_limit() > 10_100, "too few open files are allowed");
-    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 /// A server whose resident memory is what it uses: glibc does not keep what was freed for later. Ada is a user, and in a
 /// private room with Bob.
@@ -71,7 +56,7 @@ impl Base {
 fn a_hundred_thousand_abandoned_handshakes_leave_nothing() {
     const HANDSHAKES: usize = 100_000;
     const BATCH: usize = 1_000;
-    let _alone = alone();
+    let _alone = alone(CROWD);
     let (server, _) = frugal_server(&["--ping", "200ms", "--pong", "200ms"]);
     let base = Base::of(&server);
     let began = Instant::now();
@@ -118,7 +103,7 @@ fn a_hundred_thousand_abandoned_handshakes_leave_nothing() {
 #[test]
 fn ten_thousand_half_open_upgrades_leave_nothing() {
     const AT_ONCE: usize = 5_000;
-    let _alone = alone();
+    let _alone = alone(CROWD);
     let (server, _) = frugal_server(&["--ping", "1s", "--pong", "3s", "--handshake", "60s"]);
     let base = Base::of(&server);
     let began = Instant::now();
@@ -131,7 +116,7 @@ fn ten_thousand_half_open_upgrades_leave_nothing() {
                 let sid = open.split('"').nth(3).unwrap();
                 let mut probe = server.raw();
                 probe.write_all(upgrade_request(&format!("{WEBSOCKET}&sid={sid}")).as_bytes()).unwrap();
-                common::read_upgrade(&mut probe);
+                crate::common::read_upgrade(&mut probe);
                 if number.is_multiple_of(2) {
                     probe.write_all(&frame(TEXT, b"2probe")).unwrap();
                 }
@@ -142,7 +127,7 @@ fn ten_thousand_half_open_upgrades_leave_nothing() {
         println!("{AT_ONCE} half-open upgrades: {per_upgrade} bytes each, session and connection");
         // Nobody answers the ping: each session ends, and its WebSocket with it.
         for probe in &mut probes {
-            assert_eq!(common::read_close(probe).0, 1001);
+            assert_eq!(crate::common::read_close(probe).0, 1001);
         }
     }
     let left = base.wait_for(&server);
@@ -185,7 +170,7 @@ fn an_hour_of_heartbeats_by_polls_leaves_nothing() {
     const POLLERS: usize = 2_000;
     /// One every 25 seconds.
     const BEATS_IN_AN_HOUR: usize = 144;
-    let _alone = alone();
+    let _alone = alone(CROWD);
     let (server, _) = frugal_server(&["--ping", "150ms", "--pong", "5s"]);
     let base = Base::of(&server);
     let began = Instant::now();
@@ -262,7 +247,7 @@ const MORE: f64 = 1.10;
 
 #[test]
 fn telling_ten_thousand_costs_no_more_than_on_the_action_dialect() {
-    let _alone = alone();
+    let _alone = alone(CROWD);
     let began = Instant::now();
     let (mut actions, mut socket_io) = (Vec::new(), Vec::new());
     for _ in 0..2 {

@@ -4,16 +4,6 @@
 //!
 //! `SEED=n` repeats the lifetimes of a run. What the threads make of them is never quite the same.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/peer.rs"]
-mod peer;
-#[path = "common/people.rs"]
-mod people;
-#[path = "common/returner.rs"]
-mod returner;
-#[path = "socketio_recovery/storm.rs"]
 mod storm;
 
 use std::collections::BTreeMap;
@@ -22,8 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Server, scratch_dir};
-use returner::{Message, Returner, Words};
+use crate::common::crowd::alone;
+use crate::common::returner::{Message, Returner, Words};
+use crate::common::{Server, people, returner, scratch_dir};
 use rusqlite::{Connection, OpenFlags};
 
 const ROUNDS: usize = 40;
@@ -123,7 +114,7 @@ fn live(server: Server, members: &mut [Member], lifetime: Duration, waits: bool)
             scope.spawn(move || member.live(server, true, arrived, is_killed));
         }
         let began = Instant::now();
-        while waits && arrived.load(Ordering::SeqCst) < count && began.elapsed() < common::PATIENCE {
+        while waits && arrived.load(Ordering::SeqCst) < count && began.elapsed() < crate::common::PATIENCE {
             thread::sleep(Duration::from_millis(1));
         }
         thread::sleep(lifetime);
@@ -175,6 +166,8 @@ fn check(member: &Member, rows: &BTreeMap<i64, String>) {
 
 #[test]
 fn who_comes_back_is_told_everything_once_and_in_order() {
+    let names = ["ann", "ben", "cat", "dan", "eve", "fay", "gus"];
+    let _alone = alone(names.len());
     let seed = std::env::var("SEED").ok().map_or_else(|| fastrand::u64(..), |seed| seed.parse().unwrap());
     println!("SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
@@ -183,7 +176,6 @@ fn who_comes_back_is_told_everything_once_and_in_order() {
     let began = Instant::now();
 
     let server = start();
-    let names = ["ann", "ben", "cat", "dan", "eve", "fay", "gus"];
     let users = names.map(|name| people::user(&server, name));
     let room = people::private_room(&server, "tea", &users);
     let mut members: Vec<Member> = returner::all_kinds(&names, room)

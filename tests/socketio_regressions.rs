@@ -1,16 +1,12 @@
 //! Faults of Socket.IO that were found by trying to break the server, each once mended and kept so.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use common::{Client, Server, TEXT, frame, raw_websocket, read_to_end, roomcast, scratch_dir};
+use crate::common::{Client, Server, TEXT, frame, raw_websocket, read_to_end, roomcast, scratch_dir};
 
 const SECRET: &str = "the secret of these tests, and long enough";
 const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";

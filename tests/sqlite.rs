@@ -1,27 +1,20 @@
 //! What is SQLite's own: files that can't be used, other programs at the same database, full disks, and that a batch is
 //! one transaction.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[path = "common/disk.rs"]
-mod disk;
-#[path = "common/subject.rs"]
-mod subject;
-
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use disk::Disk;
+use crate::common::disk::Disk;
+use crate::common::subject::{self, Subject, at, confirm, guest, scratch_dir};
 use roomcast::config::Durability;
 use roomcast::hub::Place;
 use roomcast::hub::job::{Fault, Job, Ticket};
 use roomcast::id::{MessageId, RoomId, UserId};
 use roomcast::store::{self, Handle, OpenError, Settings};
 use rusqlite::Connection;
-use subject::{Subject, at, confirm, guest, scratch_dir};
 
 const SOON: Duration = Duration::from_secs(10);
 

@@ -1,21 +1,13 @@
 //! A start on a store that can't be used: one sentence that says why, and exit code 1. What may pass is waited for.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/disk.rs"]
-mod disk;
-#[path = "common/process.rs"]
-mod process;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{roomcast, scratch_dir};
-use disk::Disk;
-use process::Process;
+use crate::common::disk::Disk;
+use crate::common::process::Process;
+use crate::common::{roomcast, scratch_dir};
 use rusqlite::Connection;
 
 fn serve(database: &Path, flags: &[&str]) -> Command {
@@ -55,7 +47,7 @@ fn what_can_not_be_a_database_is_refused_in_a_sentence() {
 fn database(path: PathBuf) -> PathBuf {
     let mut command = serve(&path, &[]);
     command.arg("--log").arg("off");
-    let server = common::Server::spawn(command);
+    let server = crate::common::Server::spawn(command);
     let said = r#"{"Username":"ada"}"#;
     let request = "POST /user HTTP/1.1\r\nHost: x\r\nConnection: close";
     let answer = server.exchange(format!("{request}\r\nContent-Length: {}\r\n\r\n{said}", said.len()));
@@ -180,7 +172,7 @@ fn a_time_in_the_far_future_is_not_believed() {
     let sql = "INSERT INTO messages (content, sender_id, created_date) \
                VALUES ('x', '67e55044-10b1-426f-9247-bb680e5fe0c8', '9999-12-31T23:59:59.999999Z')";
     Connection::open(&path).unwrap().execute(sql, []).unwrap();
-    let server = common::Server::spawn(serve(&path, &[]));
+    let server = crate::common::Server::spawn(serve(&path, &[]));
     let (mut client, _) = server.join_in();
     client.ask(r#"{"action":"join","room":"lobby"}"#, r#"{"action":"join","room":"lobby"}"#);
     client.ask(
@@ -201,6 +193,6 @@ fn no_migrate_only_checks() {
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!path.exists(), "a database was made");
     let path = database(scratch_dir().join("chat.db"));
-    let server = common::Server::spawn(serve(&path, &["--no-migrate"]));
+    let server = crate::common::Server::spawn(serve(&path, &["--no-migrate"]));
     assert!(server.get("/ready", &[]).starts_with("HTTP/1.1 200 "));
 }

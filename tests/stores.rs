@@ -1,26 +1,16 @@
 //! What every store does, whichever it is: one suite, written against the trait and run over all of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[path = "stores/attending.rs"]
 mod attending;
-#[path = "stores/beginning.rs"]
 mod beginning;
-#[path = "stores/changes.rs"]
 mod changes;
-#[path = "stores/chats.rs"]
 mod chats;
-#[path = "stores/others.rs"]
 mod others;
-#[path = "stores/stream.rs"]
 mod stream;
-#[path = "common/subject.rs"]
-mod subject;
 
+use crate::common::subject::{self, Subject, appended, at, confirm, guest, lasting_subjects, room, subjects, user};
 use roomcast::hub::Place;
 use roomcast::hub::job::{Author, Done, Fault, Job, Reach, Reader};
 use roomcast::id::{MessageId, Reference, RoomId, UserId, Uuid};
-use subject::{Subject, appended, at, confirm, guest, lasting_subjects, room, subjects, user};
 
 const NOBODY: Reference = Reference::Number(999);
 

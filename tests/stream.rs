@@ -1,39 +1,21 @@
 //! The stream dialect over the real binary: here the commands of the document that it comes from, as they stand there;
 //! in `tests/stream/` who may ask, what crosses to other dialects, event streams and those who come back, and long lists.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[path = "stream/access.rs"]
 mod access;
-#[path = "stream/browser.rs"]
 mod browser;
-mod common;
-#[path = "stream/crossing.rs"]
 mod crossing;
-#[path = "common/curl.rs"]
-mod curl;
-#[path = "stream/ends.rs"]
 mod ends;
-#[path = "common/http.rs"]
-mod http;
-#[path = "stream/live.rs"]
 mod live;
-#[path = "stream/missed.rs"]
 mod missed;
-#[path = "stream/paging.rs"]
 mod paging;
-#[path = "common/stream.rs"]
-mod stream;
-#[path = "common/tools.rs"]
-mod tools;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use common::Server;
-use common::event::untimed;
+use crate::common::Server;
+use crate::common::event::untimed;
+use crate::common::stream::{self, SENDER, ask};
 use serde_json::{Value, json};
-use stream::{SENDER, ask};
 
 /// What the document says its own server is.
 const DOCUMENTED: &str = "http://localhost:8000";

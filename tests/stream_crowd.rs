@@ -1,23 +1,13 @@
 //! Thousands who listen: one POST reaches them all, and to tell them costs what it costs to tell as many who speak the
 //! action dialect.
-//!
-//! A file of its own, so that no other test runs beside this one, which measures.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/http.rs"]
-mod http;
-#[path = "common/stream.rs"]
-mod stream;
 
 use std::io::Write;
 use std::net::TcpStream;
 
-use common::crowd::{least, read_past};
-use common::{ACTION, Server, gather_by, raise_descriptor_limit, raw_websocket, read_until, serve, wait_until};
-use http::Http;
-use stream::saying;
+use crate::common::crowd::{alone, least, read_past};
+use crate::common::http::Http;
+use crate::common::stream::saying;
+use crate::common::{ACTION, Server, gather_by, raw_websocket, read_until, serve, wait_until};
 
 const CROWD: usize = 5_000;
 /// In each round so many are told to each crowd, one after the other.
@@ -107,7 +97,7 @@ fn figures(enter: fn(&Server) -> Vec<TcpStream>) -> Vec<f64> {
 
 #[test]
 fn telling_five_thousand_listeners_costs_no_more_than_on_the_action_dialect() {
-    assert!(raise_descriptor_limit() > CROWD as u64 + 100, "too few open files are allowed");
+    let _alone = alone(CROWD);
     let (mut actions, mut streams, mut ratio) = (Vec::new(), Vec::new(), f64::INFINITY);
     for crowd in 1..=*CROWDS.end() {
         actions.extend(figures(by_actions));

@@ -1,15 +1,11 @@
 //! `roomcast token`, `user` and `room`, as somebody uses them who sets a server up by hand; and the keys for tokens as
 //! `serve` and `check` find them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use common::{Server, roomcast, scratch_dir};
+use crate::common::{Server, roomcast, scratch_dir};
 use roomcast::proto::token::{Claims, Key, Refused, Verifier};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

@@ -2,16 +2,6 @@
 //! of it all. What is durable is refused in time and in a sentence, all else goes on, and it mends without a restart.
 //! How a server starts with such a store, see `start.rs`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-#[path = "common/disk.rs"]
-mod disk;
-#[path = "common/outage.rs"]
-mod outage;
-#[path = "common/wire.rs"]
-mod wire;
-
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -20,12 +10,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Server, roomcast, scratch_dir, wait_until};
-use disk::Disk;
-use outage::{AT_ONCE, Bystanders, IN_TIME, LOBBY, api, in_time, is_ready, person, refusal, saying};
+use crate::common::disk::Disk;
+use crate::common::outage::{AT_ONCE, Bystanders, IN_TIME, LOBBY, api, in_time, is_ready, person, refusal, saying};
+use crate::common::wire::Wire;
+use crate::common::{Server, roomcast, scratch_dir, wait_until};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
-use wire::Wire;
 
 /// The whole sentences: no path, no SQL.
 const FULL: &str = "the disk is full";
@@ -199,7 +189,8 @@ fn a_lock_of_another_process_refuses_in_time_and_passes() {
     let trickle = thread::spawn(move || {
         for _ in 0..50 {
             sent.send(Instant::now()).unwrap();
-            std::io::Write::write_all(&mut stream, &common::frame(common::TEXT, request.as_bytes())).unwrap();
+            std::io::Write::write_all(&mut stream, &crate::common::frame(crate::common::TEXT, request.as_bytes()))
+                .unwrap();
             thread::sleep(Duration::from_millis(110));
         }
     });

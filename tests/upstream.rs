@@ -1,14 +1,9 @@
 //! A Roomcast whose store is another Roomcast, over the database API; and `roomcast api-test` on either.
 
-#![cfg(all(feature = "rest", feature = "sqlite"))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use common::{Client, Server, roomcast, scratch_dir, wait_until};
+use crate::common::{Client, Server, roomcast, scratch_dir, wait_until};
 use serde_json::{Value, json};
 
 const EVENT: &str = "/ws";

@@ -1,16 +1,12 @@
 //! WebSocket in raw frames: messages of every shape, floods and false claims, breaches of RFC 6455 and their close
 //! codes, and all the ways in which a connection ends.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
-
-mod common;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{ACTION, BINARY, CLOSE, ECHO, PING, Server, TEXT, frame, raw_websocket, read_close, read_frame};
+use crate::common::{ACTION, BINARY, CLOSE, ECHO, PING, Server, TEXT, frame, raw_websocket, read_close, read_frame};
 
 /// Data frames that aren't the last of their message, and the one that may be.
 const TEXT_BEGINS: u8 = 0x01;
@@ -328,7 +324,7 @@ fn a_close_frame_is_answered_and_the_connection_ends() {
     assert_eq!(read_frame(&mut stream), None);
     drop(stream);
     let closed = Instant::now();
-    common::wait_until("the descriptors to be freed", || server.open_descriptors() == descriptors);
+    crate::common::wait_until("the descriptors to be freed", || server.open_descriptors() == descriptors);
     assert!(closed.elapsed() < AT_ONCE, "{:?}", closed.elapsed());
 }
 
@@ -353,7 +349,7 @@ fn whoever_disappears_is_gone_at_once() {
         let started = Instant::now();
         disappear(stream);
         witness.expect(&format!(r#"{{"action":"leave","room":"R","user_id":"{id}"}}"#));
-        common::wait_until("the descriptor to be freed", || server.open_descriptors() == descriptors);
+        crate::common::wait_until("the descriptor to be freed", || server.open_descriptors() == descriptors);
         assert!(started.elapsed() < AT_ONCE, "{:?}", started.elapsed());
     }
 }
@@ -421,7 +417,7 @@ fn at_a_signal_everybody_is_told_and_the_process_ends() {
     for client in &mut clients {
         assert_eq!(client.receive_close().0, 1001);
     }
-    assert_eq!(common::read_to_end(&mut in_a_head), "");
+    assert_eq!(crate::common::read_to_end(&mut in_a_head), "");
     // Both sides have closed; who asked is gone, so that nothing is left to wait for.
     drop((clients, in_a_head));
     let (status, log) = server.wait();

@@ -1,7 +1,7 @@
 //! What clients send, by the names of the events.
 
-use crate::socketio::{Tab, all_told};
-use crate::{BOTH, HELLO, Party};
+use super::{BOTH, HELLO, Party};
+use crate::common::socketio::{Tab, all_told};
 
 const TEA: &str = r#"{"chatId":"<tea>"}"#;
 const TEA_ACK: &str = r#""chatId":"<tea>""#;

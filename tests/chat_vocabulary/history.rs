@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::socketio::{Stage, Tab, all_told};
-use crate::{BOTH, HELLO, Party};
+use super::{BOTH, HELLO, Party};
+use crate::common::socketio::{Stage, Tab, all_told};
 
 /// A message of ann's in tea as it is listed.
 fn listed(id: u32, text: &str, more: &str) -> String {
@@ -116,9 +116,9 @@ fn chat_list() {
         lists(&mut party, &[chat("cake", 0, Some(&own)), chat("tea", 1, Some(HELLO))]);
         // Of nobody else's chats is anything listed, and no payload is needed.
         party.ann.ok("chat:list", "null", &format!(r#""chats":[{}]"#, chat("tea", 0, Some(HELLO))));
-        party.cid.link.send(&crate::socketio::head("2", namespace, "77[\"chat:list\"]"));
+        party.cid.link.send(&crate::common::socketio::head("2", namespace, "77[\"chat:list\"]"));
         let cids = format!(r#"[{{"ok":true,"chats":[{}]}}]"#, chat("cake", 1, Some(&own)));
-        party.cid.link.expect(&crate::socketio::head("3", namespace, &format!("77{cids}")));
+        party.cid.link.expect(&crate::common::socketio::head("3", namespace, &format!("77{cids}")));
         party.nobody_is_told();
     }
 }

@@ -1,7 +1,7 @@
 //! What clients are told, by the names of the events: who hears of it, and that nobody else does.
 
-use crate::socketio::{Tab, all_told};
-use crate::{BOTH, HELLO, Party};
+use super::{BOTH, HELLO, Party};
+use crate::common::socketio::{Tab, all_told};
 
 /// Another chat, of bob's and cid's, and one more socket of ann's and of cid's.
 fn with_others(namespace: &'static str) -> (Party, [Tab; 2]) {

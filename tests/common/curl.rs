@@ -1,7 +1,5 @@
 //! `curl`, the client of HTTP that everybody has.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
-
 use std::process::Command;
 
 /// Runs `curl` with these words; the status and the body.

@@ -1,12 +1,5 @@
 //! Another program at a server's database, whichever it is.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[cfg(feature = "postgres")]
-#[path = "postgres.rs"]
-pub mod postgres;
-
 use rusqlite::fallible_iterator::FallibleIterator;
 use rusqlite::types::ValueRef;
 use rusqlite::{Batch, Connection};
@@ -40,7 +33,7 @@ fn try_rows(url: &str, sql: &str) -> Result<Vec<Vec<String>>, String> {
 
 #[cfg(feature = "postgres")]
 fn in_postgres(url: &str, sql: &str) -> Result<Vec<Vec<String>>, String> {
-    let printed = postgres::try_psql(url, sql)?;
+    let printed = super::postgres::try_psql(url, sql)?;
     // Where there is a row there is a line's end; a row of one NULL is nothing else.
     let rows = printed.strip_suffix('\n').map(|rows| rows.split('\x1e'));
     Ok(rows.into_iter().flatten().map(|row| row.split('\x1f').map(ToOwned::to_owned).collect()).collect())

@@ -1,7 +1,5 @@
 //! A small file system that a test may fill up or make read-only.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;

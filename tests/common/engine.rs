@@ -1,8 +1,6 @@
 //! The cases that the suites of Engine.IO and Socket.IO have in common, each for the path of either. Those that end
 //! with an upgraded session return its connection, for its messages differ.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 

@@ -1,12 +1,9 @@
 //! A client of HTTP that keeps its connection, and that none of the server's code is in.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
-use crate::common::PATIENCE;
+use super::PATIENCE;
 
 /// What the server says to a request.
 #[derive(Debug)]

@@ -5,9 +5,32 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
 pub mod crowd;
+pub mod curl;
+#[cfg(feature = "sqlite")]
+pub mod database;
+pub mod disk;
+pub mod engine;
 pub mod event;
+pub mod http;
+pub mod outage;
+pub mod packets;
+pub mod peer;
+pub mod people;
+pub mod polling;
+#[cfg(feature = "postgres")]
+pub mod postgres;
+pub mod process;
+pub mod protocol;
+pub mod returner;
+#[cfg(feature = "sqlite")]
+pub mod socketio;
+pub mod stream;
+#[cfg(feature = "sqlite")]
+pub mod subject;
+pub mod tools;
 pub mod trace;
 mod waiting;
+pub mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

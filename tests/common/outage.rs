@@ -1,14 +1,11 @@
 //! What has to hold while a server's store is down, whatever is wrong with it.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::common::{Client, Server};
 use super::wire::Wire;
+use super::{Client, Server};
 
 /// Within this time what is durable is answered, whatever the store does.
 pub(crate) const IN_TIME: Duration = Duration::from_secs(5);

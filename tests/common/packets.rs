@@ -1,7 +1,5 @@
 //! A client of Engine.IO's WebSocket, on which each message is a packet.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-
 use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::time::Instant;
@@ -10,7 +8,7 @@ use tungstenite::error::ProtocolError;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::{Error, Message, WebSocket};
 
-use super::common::PATIENCE;
+use super::PATIENCE;
 use super::polling::{Session, connection};
 use super::protocol::server;
 

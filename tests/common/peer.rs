@@ -1,21 +1,14 @@
 //! A client of Engine.IO and Socket.IO at any server, over either transport, that none of the server's code is in.
 
-#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[path = "http.rs"]
-mod http;
-
 use std::collections::VecDeque;
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 
-pub use http::{Answer, Http, request};
-
 use serde_json::{Value, json};
 
-use super::common::{self, BINARY, CLOSE, TEXT, frame, read_frame, upgrade_request};
+use super::http::{Answer, Http};
 use super::people::token_of;
+use super::{BINARY, CLOSE, TEXT, frame, read_frame, upgrade_request};
 
 /// What stands between the packets of a payload.
 pub const SEPARATOR: char = '\x1e';
@@ -193,7 +186,7 @@ impl Socket {
     /// Nothing but pings and events come before the close frame. Returns its code and reason.
     #[track_caller]
     pub fn read_close(&mut self) -> (u16, String) {
-        common::read_close(&mut self.0)
+        super::read_close(&mut self.0)
     }
 }
 

@@ -1,8 +1,5 @@
 //! A server that takes tokens, and who may use it: users, private rooms, tokens.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
 use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use roomcast::proto::token;
 use serde_json::{Value, json};
 
-use super::common::{Server, roomcast, serve};
+use super::{Server, roomcast, serve};
 
 pub const SECRET: &str = "the secret of these tests, and long enough";
 

@@ -1,15 +1,13 @@
 //! A client of Engine.IO's long-polling that none of the server's code is in. Each request has a connection of its own.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Instant;
 
 use serde_json::Value;
 
-use super::common::{PATIENCE, read_to_end};
 use super::protocol::server;
+use super::{PATIENCE, read_to_end};
 
 /// What stands between the packets of a payload.
 pub const SEPARATOR: &str = "\x1e";

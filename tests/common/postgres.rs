@@ -4,13 +4,6 @@
 //! The server's time zone is none that anybody computes in, and the role that roomcast comes as owns its databases and
 //! nothing else.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[allow(clippy::duplicate_mod, reason = "some tests have it in `common` too, and some have no `common`")]
-#[path = "waiting.rs"]
-mod waiting;
-
 use std::fs::{self, File};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
@@ -20,7 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use waiting::{wait_until, wait_within};
+use super::waiting::{wait_until, wait_within};
 
 /// It has to be encoded in a URL, and must not show up anywhere else.
 pub const PASSWORD: &str = "hunter/2%";

@@ -1,13 +1,10 @@
 //! A server that may not come up, with all its output piped.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
-
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command};
 use std::time::Instant;
 
-use super::common::{PATIENCE, wait_until};
+use super::{PATIENCE, wait_until};
 
 /// Killed when dropped, so that one which starts after all does not stay.
 pub(crate) struct Process(Child);

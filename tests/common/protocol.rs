@@ -3,8 +3,6 @@
 //! they gave, `message` is answered by `message-back`, and `message-with-ack` by its acknowledgement, all with the
 //! arguments that came. It runs in this process, with a vocabulary of the tests' own: that is one file.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 use std::sync::mpsc;

@@ -1,8 +1,5 @@
 //! A client of Socket.IO that comes back as the official one does: with its pid and the last offset it has heard.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};

@@ -2,9 +2,6 @@
 //! tokens and a private room. In what is sent and shown, `<ann>` stands for the UUID of the user or room of that name and
 //! `T` for a time; the offsets that events end in are taken off, as a real client does.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
 use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::net::TcpStream;
@@ -19,8 +16,8 @@ use tungstenite::client::ClientRequestBuilder;
 use tungstenite::error::ProtocolError;
 use tungstenite::{Error, Message, WebSocket};
 
-use super::common::event::untimed;
-use super::common::{PATIENCE, Server, roomcast, scratch_dir};
+use super::event::untimed;
+use super::{PATIENCE, Server, roomcast, scratch_dir};
 
 pub const SECRET: &[u8] = b"the secret of these tests, and long enough";
 

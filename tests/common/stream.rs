@@ -1,14 +1,11 @@
 //! Clients of the stream dialect: one that says something, and one that listens.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use super::common::Server;
+use super::Server;
 use super::http::{Answer, Http, request};
 
 /// Somebody who is not registered.

@@ -1,14 +1,9 @@
 //! The stores that the suites run over, and short words for their jobs.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
-
-#[path = "database.rs"]
-pub mod database;
-
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::database;
 use roomcast::config::Durability;
 use roomcast::hub::job::{
     Appended, Author, Done, Draft, Fault, Job, MessageRecord, Outcome, Reach, RoomRecord, UserRecord,
@@ -50,7 +45,7 @@ pub fn lasting_subjects() -> Vec<Subject> {
     vec![
         Subject::new(&file, true),
         #[cfg(feature = "postgres")]
-        Subject::new(&database::postgres::Postgres::shared().database(), true),
+        Subject::new(&super::postgres::Postgres::shared().database(), true),
     ]
 }
 

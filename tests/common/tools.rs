@@ -1,14 +1,11 @@
 //! Programs that `scripts/test` installs: clients that none of us wrote, and what they are run by.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that can't go on has failed")]
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::common::scratch_dir;
+use super::scratch_dir;
 
 /// Something that `scripts/test` installs.
 pub(crate) fn tool(path: &str) -> PathBuf {

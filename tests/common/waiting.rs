@@ -1,7 +1,5 @@
 //! Waiting for a condition, never for a time.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-
 use std::time::{Duration, Instant};
 
 /// How long anything may take that should happen at once.

@@ -1,13 +1,11 @@
 //! A client of the dialects in JSON values, which can tell the end of a connection from an answer.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
-
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
 
-use super::common::{CLOSE, Server, TEXT, frame, raw_websocket, read_frame};
+use super::{CLOSE, Server, TEXT, frame, raw_websocket, read_frame};
 
 /// One connection.
 pub struct Wire {

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::{BOTH, CONVERSATION, Party, TEA, TEA_ACK, in_tea};
+use crate::common::socketio::{GRACE, Stage, Tab, all_told};
 use crate::common::wait_until;
-use crate::socketio::{GRACE, Stage, Tab, all_told};
-use crate::{BOTH, CONVERSATION, Party, TEA, TEA_ACK, in_tea};
 
 #[test]
 fn connect() {

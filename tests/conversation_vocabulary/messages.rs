@@ -1,7 +1,7 @@
 //! What is said, to one user and in a conversation.
 
-use crate::socketio::all_told;
-use crate::{BOTH, CONVERSATION, Party, TEA, TEA_ACK, direct, fields, in_tea};
+use super::{BOTH, CONVERSATION, Party, TEA, TEA_ACK, direct, fields, in_tea};
+use crate::common::socketio::all_told;
 
 const OWN: &str = "that is another user's id than this connection's own";
 

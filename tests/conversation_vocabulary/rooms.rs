@@ -1,7 +1,7 @@
 //! Conversations that a socket joins and leaves, and who is typing there.
 
-use crate::socketio::all_told;
-use crate::{BOTH, Party, TEA, TEA_ACK, in_tea};
+use super::{BOTH, Party, TEA, TEA_ACK, in_tea};
+use crate::common::socketio::all_told;
 
 #[test]
 fn join_conversation() {

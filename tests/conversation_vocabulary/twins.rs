@@ -1,7 +1,7 @@
 //! What the chat vocabulary has besides, in this one's words: editing, deleting, reacting, reading, calling.
 
-use crate::socketio::all_told;
-use crate::{BOTH, Party, direct};
+use super::{BOTH, Party, direct};
+use crate::common::socketio::all_told;
 
 #[test]
 fn message_edit() {

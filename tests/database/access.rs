@@ -1,8 +1,8 @@
 //! Who may ask at all: the API key, the rule without one, and pages of other origins.
 
+use super::{curl, expect};
 use crate::common::event::EventClient;
 use crate::common::{Server, roomcast};
-use crate::{curl, expect};
 
 const ROWS: [&str; 4] = ["/user", "/rooms", "/messages?RoomID=1", "/readconfirmation?MessageID=1"];
 const MISSING: &str = r#"{"error":"the api-key is missing or wrong"}"#;

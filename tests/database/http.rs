@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 
+use super::{curl, expect, refuse};
 use crate::common::{Server, read_to_end};
-use crate::{curl, expect, refuse};
 
 const ANN: &str = r#"{"Username":"Ann"}"#;
 
@@ -76,7 +76,7 @@ fn requests_in_a_row_are_answered_in_their_order() {
         assert_eq!(read_answer(&mut stream), ("HTTP/1.1 200 OK".into(), "ok\n".into()));
     }
     // They were carried out in that order too.
-    let (_, list) = crate::ask(&server, "GET /messages?RoomID=1", "");
+    let (_, list) = super::ask(&server, "GET /messages?RoomID=1", "");
     let texts: Vec<&str> = list.split(r#""Message":""#).skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!(texts, (0..count).map(|number| number.to_string()).collect::<Vec<_>>());
 }
@@ -195,7 +195,7 @@ fn too_large_a_body_is_refused_before_it_is_there() {
 #[test]
 fn head_is_answered_as_get_without_the_body() {
     let server = Server::start(&[]);
-    crate::ask(&server, "POST /user", ANN);
+    super::ask(&server, "POST /user", ANN);
     let head_of = |answer: &str| answer.split_once("\r\n\r\n").unwrap().0.to_owned();
     for path in ["/user", "/user?UserID=1", "/user?UserID=7", "/rooms", "/messages?RoomID=1", "/messages"] {
         let got = server.get(path, &[]);

@@ -15,8 +15,8 @@ const FILLING: usize = 500;
 fn full_server() -> Server {
     let file = scratch_dir().join("chat.db");
     let server = Server::unlimited(&["--database", &format!("sqlite:{}", file.display()), "--durability", "normal"]);
-    crate::ask(&server, "POST /user", r#"{"Username":"Ann"}"#);
-    crate::ask(&server, "POST /rooms", r#"{"UserID":1,"Roomname":"tea"}"#);
+    super::ask(&server, "POST /user", r#"{"Username":"Ann"}"#);
+    super::ask(&server, "POST /rooms", r#"{"UserID":1,"Roomname":"tea"}"#);
     let mut socket = crate::common::event::EventClient::of(&server, 1, &[1, 2]);
     let filling = "x".repeat(FILLING);
     // Answers are read as they come, so that none pile up.
@@ -30,7 +30,7 @@ fn full_server() -> Server {
         }
     }
     for gone in [1, 256, 257, COUNT - 1] {
-        let answer = crate::ask(&server, "DELETE /messages", &format!(r#"{{"MessageID":{gone}}}"#));
+        let answer = super::ask(&server, "DELETE /messages", &format!(r#"{{"MessageID":{gone}}}"#));
         assert_eq!(answer.0, 200, "{answer:?}");
     }
     server
@@ -55,11 +55,11 @@ fn ids(body: &str) -> Vec<i64> {
 #[test]
 fn all_of_a_long_room_is_read_in_order_and_by_pages() {
     let server = full_server();
-    let (status, body) = crate::ask(&server, "GET /messages?RoomID=1", "");
+    let (status, body) = super::ask(&server, "GET /messages?RoomID=1", "");
     assert_eq!((status, ids(&body)), (200, expected_ids()));
     // A client of HTTP/1.0 knows no chunks; one that pipelines gets the next answer right behind the last chunk.
     let url = format!("http://{}/messages?RoomID=1", server.address);
-    let (status, old) = crate::curl(&["--http1.0", &url]);
+    let (status, old) = super::curl(&["--http1.0", &url]);
     assert!(status == 200 && old == body, "{status}");
     let request = "GET /messages?RoomID=1 HTTP/1.1\r\nHost: x\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let mut stream = server.raw();
@@ -73,7 +73,7 @@ fn all_of_a_long_room_is_read_in_order_and_by_pages() {
     let mut pages: Vec<Vec<i64>> = Vec::new();
     let mut query = String::from("GET /messages?RoomID=1&limit=700");
     loop {
-        let (status, body) = crate::ask(&server, &query, "");
+        let (status, body) = super::ask(&server, &query, "");
         assert_eq!(status, 200);
         let page = ids(&body);
         let Some(first) = page.first() else { break };
@@ -86,8 +86,8 @@ fn all_of_a_long_room_is_read_in_order_and_by_pages() {
     assert!(pages.len() >= 7);
     let newest = expected_ids().split_off(expected_ids().len() - 50);
     let next = format!("GET /messages?RoomID=1&before={}", COUNT + 1);
-    assert_eq!(ids(&crate::ask(&server, &next, "").1), newest, "fifty, if only the place is said");
-    assert_eq!(ids(&crate::ask(&server, "GET /messages?RoomID=1&limit=1", "").1), newest[49..]);
+    assert_eq!(ids(&super::ask(&server, &next, "").1), newest, "fifty, if only the place is said");
+    assert_eq!(ids(&super::ask(&server, "GET /messages?RoomID=1&limit=1", "").1), newest[49..]);
 }
 
 /// Who asks for all of it and reads nothing costs no more than a part, and keeps nobody else waiting.
@@ -103,12 +103,12 @@ fn a_slow_reader_of_a_long_list_is_waited_for() {
     for reader in &mut readers {
         reader.read_exact(&mut [0]).unwrap();
     }
-    crate::expect(&server, "GET /user?UserID=1", "", 200, r#"{"ID":1,"Username":"Ann"}"#);
+    super::expect(&server, "GET /user?UserID=1", "", 200, r#"{"ID":1,"Username":"Ann"}"#);
     // All of it at once would be 50 times 3 MB.
     let grown = server.resident_bytes().saturating_sub(base);
     assert!(grown < 50 << 20, "{grown} bytes for {} readers", readers.len());
     // And what is deleted meanwhile is left out without harm to the rest.
-    crate::ask(&server, "DELETE /messages", &format!(r#"{{"MessageID":{}}}"#, COUNT - 2));
+    super::ask(&server, "DELETE /messages", &format!(r#"{{"MessageID":{}}}"#, COUNT - 2));
     let answer = read_to_end(&mut readers[0]);
     assert!(answer.ends_with("\r\n0\r\n\r\n"), "not whole: {:?}", &answer[answer.len().saturating_sub(50)..]);
     assert!(!answer.contains(&format!(r#""MessageID":{},"#, COUNT - 2)));

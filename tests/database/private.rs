@@ -1,8 +1,8 @@
 //! Private rooms: made here, and then neither listed nor read, not even by whoever holds the key.
 
+use super::{ask, expect, refuse};
 use crate::common::Server;
 use crate::common::event::{EventClient, all_told, none_told};
-use crate::{ask, expect, refuse};
 
 /// Ann is in room 2 with Bob; Cid is not.
 fn server() -> Server {

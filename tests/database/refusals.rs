@@ -1,8 +1,8 @@
 //! What is refused, and how: 400, 403, 405 and 503. The 404s and 409s stand with their rows, 401 with the key, 413 with
 //! the bodies.
 
+use super::{curl, expect, refuse};
 use crate::common::Server;
-use crate::{curl, expect, refuse};
 
 #[test]
 fn what_is_wrong_is_named() {
@@ -69,7 +69,7 @@ fn other_methods_are_told_which_are_taken() {
     }
     // Paths are exact.
     for path in ["/users", "/user/", "/user/1", "/User", "/room"] {
-        assert_eq!(crate::ask(&server, &format!("GET {path}"), "").0, 404, "{path}");
+        assert_eq!(super::ask(&server, &format!("GET {path}"), "").0, 404, "{path}");
     }
 }
 
@@ -112,7 +112,7 @@ fn without_a_store_all_of_it_is_unavailable() {
 #[test]
 fn there_is_a_limit_to_rooms() {
     let server = Server::start(&["--max-rooms", "2"]);
-    crate::ask(&server, "POST /user", r#"{"Username":"Ann"}"#);
+    super::ask(&server, "POST /user", r#"{"Username":"Ann"}"#);
     expect(&server, "POST /rooms", r#"{"UserID":1,"Roomname":"tea"}"#, 201, r#"{"ID":2,"Name":"tea"}"#);
     let sentence = "this server has no more than 2 rooms";
     refuse(&server, "POST /rooms", r#"{"UserID":1,"Roomname":"milk"}"#, 429, sentence);

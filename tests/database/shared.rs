@@ -1,8 +1,8 @@
 //! What is written here reaches those who are connected, as if it had been said on the event dialect.
 
+use super::{ask, expect};
 use crate::common::Server;
 use crate::common::event::{EventClient, all_told, none_told};
-use crate::{ask, expect};
 
 #[test]
 fn users_and_rooms_are_told_of_to_all() {

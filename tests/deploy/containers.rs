@@ -4,9 +4,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::common::{Server, roomcast};
-use super::tools::tool;
 use super::{file, printed, text_of};
+use crate::common::tools::tool;
+use crate::common::{Server, roomcast};
 
 #[test]
 fn health_is_told_by_the_exit_code() {

@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 
 use tungstenite::client::IntoClientRequest;
 
-use super::common::{ACTION, Client, ECHO, Server, scratch_dir, wait_until};
-use super::people::{private_room, serve_people, token_of, user};
-use super::tools::tool;
 use super::{printed, text_of, with};
+use crate::common::people::{private_room, serve_people, token_of, user};
+use crate::common::tools::tool;
+use crate::common::{ACTION, Client, ECHO, Server, scratch_dir, wait_until};
 
 /// What stands around the file: paths of the test's own, and a single process under the test's own user.
 const AROUND: &str = "
@@ -74,7 +74,7 @@ impl Proxied {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(super::common::PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(crate::common::PATIENCE)).unwrap();
         match tungstenite::client(request, stream) {
             Ok((socket, _)) => Ok(Client { socket }),
             Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer))) => {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::common::{PATIENCE, Server, scratch_dir, serve, wait_until};
+use crate::common::{PATIENCE, Server, scratch_dir, serve, wait_until};
 
 /// The supervisor's end.
 struct Listener(UnixDatagram);

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::common::{Server, roomcast_under, scratch_dir};
 use super::{printed, text_of, with};
+use crate::common::{Server, roomcast_under, scratch_dir};
 
 /// The unit as it would be installed, for the program that is tested.
 fn installed() -> PathBuf {
@@ -80,7 +80,7 @@ fn calls_made() -> BTreeSet<String> {
     client.close();
     server.signal("TERM");
     assert!(server.wait().0.success());
-    super::common::wait_until("the end of the trace", || {
+    crate::common::wait_until("the end of the trace", || {
         fs::read_to_string(&trace).unwrap().contains("+++ exited with 0 +++")
     });
     let name = |line: &str| {

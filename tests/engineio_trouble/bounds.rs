@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use super::{Stage, expect_closed};
+use crate::common::http::{Answer, Http};
+use crate::common::peer::{Polling, Socket, connect_packet};
 use crate::common::{TEXT, frame};
-use crate::peer::{Answer, Http, Polling, Socket, connect_packet};
-use crate::{Stage, expect_closed};
 
 const MAX_MESSAGE: usize = 64 * 1024;
 
@@ -133,7 +134,7 @@ fn attachments_that_never_come_hold_nobody_up() {
     let mut bob = stage.socket("bob");
     stage.say(&mut bob, 0..3);
     for number in 0..3 {
-        assert_eq!(crate::next_said(|| waiting.try_receive()), crate::text(number));
+        assert_eq!(super::next_said(|| waiting.try_receive()), super::text(number));
     }
     std::thread::sleep(std::time::Duration::from_millis(900));
     stage.say(&mut stage.socket("bob"), 3..4);
@@ -191,7 +192,7 @@ fn strange_json_is_refused_and_the_session_goes_on() {
     assert!(socket.receive().starts_with("4"));
     // Of the same name twice, the last counts.
     socket.send(&format!(r#"42/chat,9["message:send",{{"chatId":0,"content":1,"content":"last","chatId":{room}}}]"#));
-    assert_eq!(crate::next_said(|| socket.try_receive().filter(|packet| !packet.contains("half "))), "last");
+    assert_eq!(super::next_said(|| socket.try_receive().filter(|packet| !packet.contains("half "))), "last");
     stage.check();
 }
 

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::Stage;
+use super::Stage;
+use crate::common::http::Http;
+use crate::common::peer::{Polling, SEPARATOR, Socket};
 use crate::common::{TEXT, frame, wait_until};
-use crate::peer::{Http, Polling, SEPARATOR, Socket};
 
 /// No longer does anybody else wait, however slow the machine.
 const SOON: Duration = Duration::from_secs(1);
@@ -65,7 +66,7 @@ fn packets_that_mean_nothing_count_too() {
     // Nothing between separators is no packet.
     let session = stage.polling("ada");
     assert_eq!(session.begin_push(SEPARATOR.to_string().repeat(60_000)).answer().unwrap().status, 400);
-    crate::expect_closed(&session);
+    super::expect_closed(&session);
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn say_much(stage: &Stage, times: usize) {
     let mut bob = stage.socket("bob");
     let text = "x".repeat(8_000);
     for number in 0..times {
-        bob.send(&crate::peer::saying(number, stage.room, &text));
+        bob.send(&crate::common::peer::saying(number, stage.room, &text));
         let answer = format!("43/chat,{number}[");
         while !bob.try_receive().unwrap_or_else(|| panic!("{}", stage.server.log())).starts_with(&answer) {}
     }
@@ -113,13 +114,13 @@ fn who_does_not_poll_is_not_owed_more_than_others() {
     let reading = std::thread::spawn(move || {
         let mut count = 0;
         while count < 30 {
-            count += usize::from(crate::peer::said(&reader.receive()).is_some());
+            count += usize::from(crate::common::peer::said(&reader.receive()).is_some());
         }
     });
     say_much(&stage, 30);
     reading.join().unwrap();
     for session in &sessions {
-        crate::expect_closed(session);
+        super::expect_closed(session);
     }
     stage.server.wait_for_log("slow");
     let grown = stage.server.resident_bytes().saturating_sub(before);

@@ -1,7 +1,8 @@
 //! Pages of other origins: which may connect, and which may read what they are answered.
 
-use crate::Stage;
-use crate::peer::{Answer, HANDSHAKE, Http, Socket, WEBSOCKET};
+use super::Stage;
+use crate::common::http::{Answer, Http};
+use crate::common::peer::{HANDSHAKE, Socket, WEBSOCKET};
 
 const FRIEND: &str = "https://good.example";
 

@@ -3,8 +3,9 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::peer::{HANDSHAKE, Http, Polling, Socket, request};
-use crate::{Stage, expect_closed, next_said, text};
+use super::{Stage, expect_closed, next_said, text};
+use crate::common::http::{Http, request};
+use crate::common::peer::{HANDSHAKE, Polling, Socket};
 
 /// In this time a server gets to what it has to do, on a slow machine too.
 const A_MOMENT: Duration = Duration::from_millis(100);
@@ -88,7 +89,7 @@ fn polls_one_behind_the_other_are_answered_in_turn() {
         number += 1;
         let answer = http.answer().expect("an answer");
         assert_eq!(answer.status, 200);
-        said.extend(answer.body.split(crate::peer::SEPARATOR).filter_map(crate::peer::said));
+        said.extend(answer.body.split(crate::common::peer::SEPARATOR).filter_map(crate::common::peer::said));
     }
     assert_eq!(said[..3], [0, 1, 2].map(text));
 }

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::peer::{Polling, Socket, WEBSOCKET, connect_packet};
-use crate::people::{SECRET, token_of};
-use crate::{Stage, text};
+use super::{Stage, text};
+use crate::common::peer::{Polling, Socket, WEBSOCKET, connect_packet};
+use crate::common::people::{SECRET, token_of};
 
 #[test]
 fn ids_are_long_and_never_the_same() {
@@ -47,8 +47,8 @@ fn no_secret_is_told_or_logged() {
         assert!(secrets.iter().all(|secret| !secret.contains(sid)), "the id that is shown is another one");
         pids.push(pid.to_owned());
     }
-    socket.send(&crate::peer::saying(1, stage.room, &text(0)));
-    session.push(crate::peer::saying(1, stage.room, &text(1)));
+    socket.send(&crate::common::peer::saying(1, stage.room, &text(0)));
+    session.push(crate::common::peer::saying(1, stage.room, &text(1)));
     socket.send(&format!(r#"42/chat,["typing:start",{{"chatId":{}}}]"#, stage.room));
     // A few ends that the log tells of: a second poll, nonsense, a refusal, a request for a session that is over.
     let mut theft = Polling::open(address);

@@ -4,9 +4,9 @@ use std::io::Write;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::{Stage, next_said, text};
+use crate::common::peer::{Polling, Socket, saying};
 use crate::common::{TEXT, frame, wait_until};
-use crate::peer::{Polling, Socket, saying};
-use crate::{Stage, next_said, text};
 
 const A_MOMENT: Duration = Duration::from_millis(100);
 

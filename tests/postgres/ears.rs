@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::common::database::{rows, value};
 use crate::common::event::untimed;
+use crate::common::people::token_of;
+use crate::common::postgres::psql_session;
 use crate::common::{ACTION, PATIENCE, Server, TEXT, frame, raw_websocket, read_frame};
-use crate::database::postgres::psql_session;
-use crate::database::{rows, value};
-use crate::people::token_of;
 
 /// Somebody who is not registered.
 pub(super) const SENDER: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";

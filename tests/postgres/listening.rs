@@ -2,15 +2,15 @@
 
 use serde_json::json;
 
-use crate::common::Server;
-use crate::database::postgres::Postgres;
-use crate::database::{rows, value};
-use crate::ears::{
+use super::ears::{
     Ear, SENDER, deleted_message, heard_of, new_message, room_message, say, saying, updated_message, wait_for_looks,
 };
-use crate::outage::api;
-use crate::people::SECRET;
-use crate::serve;
+use super::serve;
+use crate::common::Server;
+use crate::common::database::{rows, value};
+use crate::common::outage::api;
+use crate::common::people::SECRET;
+use crate::common::postgres::Postgres;
 
 const ANN: &str = "0c9e1f52-6f0b-4a52-9d3e-000000000001";
 const BOB: &str = "0c9e1f52-6f0b-4a52-9d3e-000000000002";

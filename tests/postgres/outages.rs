@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::ears::{Ear, json_of, room_message, say, saying, wait_for_looks};
+use super::{assert_no_secret, serve};
+use crate::common::database::rows;
+use crate::common::outage::{Bystanders, IN_TIME, LOBBY, is_ready, person, refusal};
+use crate::common::postgres::Postgres;
+use crate::common::wire::Wire;
 use crate::common::{Server, wait_until};
-use crate::database::postgres::Postgres;
-use crate::database::rows;
-use crate::ears::{Ear, json_of, room_message, say, saying, wait_for_looks};
-use crate::outage::{Bystanders, IN_TIME, LOBBY, is_ready, person, refusal};
-use crate::wire::Wire;
-use crate::{assert_no_secret, serve};
 
 const SPEAKERS: [&str; 4] = ["ada", "bob", "cat", "dan"];
 

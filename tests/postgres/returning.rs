@@ -1,11 +1,11 @@
 //! Who comes back to a stream while other programs write: everything is to be heard once, whatever the server has learnt of
 //! it by then.
 
+use super::ears::{Ear, new_message, saying, wait_for_looks};
+use super::serve;
+use crate::common::database::{rows, value};
+use crate::common::postgres::Postgres;
 use crate::common::{Server, wait_until};
-use crate::database::postgres::Postgres;
-use crate::database::{rows, value};
-use crate::ears::{Ear, new_message, saying, wait_for_looks};
-use crate::serve;
 
 fn server() -> (String, Server) {
     let url = Postgres::shared().database();

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::{assert_no_secret, serve};
 use crate::common::Server;
-use crate::database::postgres::Postgres;
-use crate::database::{rows, value};
-use crate::process::Process;
-use crate::wire::Wire;
-use crate::{assert_no_secret, serve};
+use crate::common::database::{rows, value};
+use crate::common::postgres::Postgres;
+use crate::common::process::Process;
+use crate::common::wire::Wire;
 
 /// It says one sentence, nothing else, and fails at once. Returns the sentence.
 #[track_caller]

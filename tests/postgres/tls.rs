@@ -1,9 +1,9 @@
 //! The way to the database over TLS, if the URL asks for it.
 
+use super::serve;
+use super::start::refusal;
+use crate::common::postgres::Postgres;
 use crate::common::{Server, wait_until};
-use crate::database::postgres::Postgres;
-use crate::serve;
-use crate::start::refusal;
 
 #[test]
 fn tls_is_spoken_where_the_url_asks_for_it() {

@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::common::Server;
-use crate::database::postgres::{Postgres, psql};
-use crate::database::rows;
-use crate::ears::{
+use super::ears::{
     Ear, Psql, deleted_message, disconnect_listeners, heard_of, json_of, new_message, say, saying, updated_message,
     wait_for_looks,
 };
-use crate::serve;
+use super::serve;
+use crate::common::Server;
+use crate::common::database::rows;
+use crate::common::postgres::{Postgres, psql};
 
 fn server() -> (String, Server, Ear) {
     let url = Postgres::shared().database();
@@ -128,7 +128,7 @@ fn ten_thousand_rows_in_one_statement_are_heard_once_each() {
         }
         println!("{kind}: all were heard {:?} later", began.elapsed());
     };
-    let select = format!("SELECT number, '{}'::uuid FROM generate_series(1, {COUNT}) number", crate::ears::SENDER);
+    let select = format!("SELECT number, '{}'::uuid FROM generate_series(1, {COUNT}) number", super::ears::SENDER);
     rows(&url, &format!("INSERT INTO messages (content, sender_id) {select}"));
     expect("new_message");
     for number in numbers() {
@@ -141,7 +141,7 @@ fn ten_thousand_rows_in_one_statement_are_heard_once_each() {
     heard_of(|| say(&url, "next"), &[(&stream, &new_message(COUNT + 1, "next"))]);
     wait_for_looks(&url, 1);
     stream.expect_nothing();
-    action.expect(&crate::ears::room_message("lobby", "next"));
+    action.expect(&super::ears::room_message("lobby", "next"));
     action.expect_nothing();
 }
 

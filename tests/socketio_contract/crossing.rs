@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::{CHAT, CONVERSATION, conversation_message, message_new};
 use crate::common::Client;
 use crate::common::event::{EventClient, untimed};
-use crate::socketio::{Stage, Tab};
-use crate::{CHAT, CONVERSATION, conversation_message, message_new};
+use crate::common::socketio::{Stage, Tab};
 
 /// One of each dialect in the lobby: ann chats and bob converses, dan and a guest come by the others. All that was told
 /// of their coming is read.

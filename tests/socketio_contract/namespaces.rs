@@ -1,7 +1,7 @@
 //! Several sockets on one connection, and what a socket on `/` is told before and after it has shown what it speaks.
 
-use crate::socketio::{Link, Stage, Tab};
-use crate::{CHAT, CONVERSATION, conversation_message, message_new};
+use super::{CHAT, CONVERSATION, conversation_message, message_new};
+use crate::common::socketio::{Link, Stage, Tab};
 
 /// The next packets, in the order of the alphabet.
 fn sorted<const N: usize>(link: &mut Link) -> [String; N] {

@@ -3,8 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::socketio::{GRACE, Stage, Tab};
-use crate::{CHAT, CONVERSATION};
+use super::{CHAT, CONVERSATION};
+use crate::common::socketio::{GRACE, Stage, Tab};
 
 /// So long is a user without a socket who loads a page anew.
 const RELOAD: Duration = Duration::from_secs(1);

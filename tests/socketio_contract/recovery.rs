@@ -1,8 +1,8 @@
 //! Coming back after a lost connection, by hand: with the pid and how far one had heard, one is told what was missed, and
 //! then that one is back.
 
-use crate::socketio::{Link, Stage, Tab, head};
-use crate::{CHAT, CONVERSATION, conversation_message, message_new};
+use super::{CHAT, CONVERSATION, conversation_message, message_new};
+use crate::common::socketio::{Link, Stage, Tab, head};
 
 /// An event as a packet.
 fn packet(namespace: &str, event: &str, payload: &str) -> String {

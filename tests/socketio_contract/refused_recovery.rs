@@ -1,7 +1,7 @@
 //! Who can't be told all that was missed begins anew, with another sid; and nobody comes back as somebody else.
 
-use crate::socketio::{Stage, Tab};
-use crate::{CHAT, CONVERSATION};
+use super::{CHAT, CONVERSATION};
+use crate::common::socketio::{Stage, Tab};
 
 /// Joins with a pid and an offset. Returns what it was told before its admission.
 fn come(stage: &Stage, user: &str, pid: &str, offset: Option<&str>) -> (Tab, Vec<String>) {

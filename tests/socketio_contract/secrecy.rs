@@ -1,8 +1,8 @@
 //! Who takes no part in a private room can do nothing there, and can't tell it from one that does not exist: whatever is
 //! asked, the whole answers are the same, and nobody hears of it.
 
-use crate::socketio::{Stage, Tab, none_told};
-use crate::{CHAT, CONVERSATION};
+use super::{CHAT, CONVERSATION};
+use crate::common::socketio::{Stage, Tab, none_told};
 
 /// Nobody's and nothing's.
 const NOWHERE: &str = "5a2f8c1e-7b3d-4e6a-9f10-c4d5e6f7a8b9";

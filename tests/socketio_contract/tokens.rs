@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::socketio::{Link, SECRET, Stage, Tab, now, token_of};
-use crate::{CHAT, CONVERSATION};
+use super::{CHAT, CONVERSATION};
+use crate::common::socketio::{Link, SECRET, Stage, Tab, now, token_of};
 
 const PREVIOUS: &[u8] = b"the secret that was used before, and long enough";
 const NAMESPACES: [(&str, &str); 3] = [("/", ""), (CHAT, "/chat,"), (CONVERSATION, "/conversation,")];

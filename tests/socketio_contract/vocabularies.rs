@@ -1,7 +1,7 @@
 //! Both vocabularies speak of the same users, rooms and messages.
 
-use crate::socketio::{Stage, all_told};
-use crate::{CHAT, CONVERSATION, conversation_message, message_new};
+use super::{CHAT, CONVERSATION, conversation_message, message_new};
+use crate::common::socketio::{Stage, all_told};
 
 #[test]
 fn each_hears_the_other_in_its_own_words() {

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::common::{Server, raise_descriptor_limit, scratch_dir};
-use crate::people;
-use crate::returner::{Returner, Way, Words};
+use crate::common::crowd::alone;
+use crate::common::people;
+use crate::common::returner::{Returner, Way, Words};
+use crate::common::{Server, scratch_dir};
 
 const CROWD: usize = 1_000;
 const USERS: usize = 100;
@@ -43,7 +44,7 @@ fn others_speak(server: &Server, is_over: &AtomicBool) -> Duration {
 
 #[test]
 fn a_thousand_come_back_at_once() {
-    assert!(raise_descriptor_limit() > 2 * CROWD as u64 + 100, "too few open files are allowed");
+    let _alone = alone(2 * CROWD);
     let database = scratch_dir().join("chat.db");
     let start = || Server::spawn(people::serve_on(&database, "127.0.0.1:0", &[]));
     let server = start();

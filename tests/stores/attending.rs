@@ -4,8 +4,8 @@ use roomcast::hub::Recovery;
 use roomcast::hub::job::{Attended, Change, Done, Fault, Job, Missed, Reach, RoomRecord, UserRecord};
 use roomcast::id::{ChangeId, Mark, MessageId, RoomId, UserId};
 
-use crate::by;
-use crate::subject::{Subject, at, confirm, guest, subjects};
+use super::by;
+use crate::common::subject::{Subject, at, confirm, guest, subjects};
 
 const PID: &str = "hard to guess";
 

@@ -8,7 +8,7 @@ use roomcast::hub::job::{Done, Job, Ticket};
 use roomcast::id::{ChangeId, Mark, MessageId, RoomId, UserId};
 use roomcast::store::{Handle, Settings};
 
-use crate::subject::{Subject, at, confirm, guest, lasting_subjects};
+use crate::common::subject::{Subject, at, confirm, guest, lasting_subjects};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -87,7 +87,7 @@ fn the_thread_begins_before_it_does_anything_else() {
         let (bell, woken) = mpsc::channel();
         let settings = Settings { queue: 10, patience: SOON };
         let wake = Box::new(move || bell.send(()).unwrap_or(()));
-        let mut handle = Handle::start(crate::subject::open(s.url()).store, settings, wake).unwrap();
+        let mut handle = Handle::start(crate::common::subject::open(s.url()).store, settings, wake).unwrap();
         assert!(handle.submit(Ticket(1), Job::SetStatus { user: UserId(1), is_online: true }, Instant::now()));
         woken.recv_timeout(SOON).unwrap();
         assert_eq!(count(&s, "users WHERE status = 'online'"), 1);

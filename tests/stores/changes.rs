@@ -4,11 +4,11 @@ use roomcast::hub::Place;
 use roomcast::hub::job::{Done, Fault, Former, Job, MessageRecord, Reach, Reader, RoomRecord, UserRecord};
 use roomcast::id::{ChangeId, MessageId, Reference, RoomId, UserId};
 
-use crate::subject::{Subject, at, confirm, guest, subjects};
-use crate::{NOBODY, by};
+use super::{NOBODY, by};
+use crate::common::subject::{Subject, at, confirm, guest, subjects};
 
 fn lobby(s: &mut Subject) -> RoomRecord {
-    crate::subject::room(s.one(Job::FindRoom { room: RoomId::LOBBY.into(), reader: None }))
+    crate::common::subject::room(s.one(Job::FindRoom { room: RoomId::LOBBY.into(), reader: None }))
 }
 
 fn newest(s: &mut Subject, room: RoomId, reader: UserId) -> MessageRecord {
@@ -148,7 +148,7 @@ fn the_first_confirmation_counts() {
         let list = |reach| Job::ListReaders { message, reach };
         assert_eq!(s.one(list(Reach::Visible)), Ok(Done::Readers { message, readers }));
         assert_eq!(s.refused(confirm(NOBODY, 1)), Fault::NoSuchUser);
-        assert_eq!(s.refused(crate::confirm(MessageId(99), bob.id, at(1))), Fault::NoSuchMessage);
+        assert_eq!(s.refused(super::confirm(MessageId(99), bob.id, at(1))), Fault::NoSuchMessage);
         assert_eq!(s.refused(list(Reach::Rooms(vec![]))), Fault::NoSuchMessage);
         // A guest's message has no author who could be told.
         let message = s.say(RoomId::LOBBY, guest(4), "hm").message;

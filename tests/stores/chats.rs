@@ -4,8 +4,8 @@ use roomcast::hub::Place;
 use roomcast::hub::job::{Author, ChatRecord, Direct, Done, Draft, Fault, Job, UserRecord};
 use roomcast::id::{Reference, RoomId, Target, UserId};
 
-use crate::subject::{Subject, appended, at, confirm, guest, subjects};
-use crate::{NOBODY, by};
+use super::{NOBODY, by};
+use crate::common::subject::{Subject, appended, at, confirm, guest, subjects};
 
 fn chats(s: &mut Subject, user: UserId, most: usize) -> Vec<ChatRecord> {
     match s.one(Job::ListChats { user, most }) {

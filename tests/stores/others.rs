@@ -4,8 +4,8 @@ use roomcast::hub::job::{Fault, Job};
 use roomcast::hub::{Moment, Place};
 use roomcast::id::{RoomId, UserId};
 
-use crate::by;
-use crate::subject::{appended, at, confirm, guest, lasting_subjects};
+use super::by;
+use crate::common::subject::{appended, at, confirm, guest, lasting_subjects};
 
 #[test]
 fn what_is_acknowledged_is_there_for_other_programs() {

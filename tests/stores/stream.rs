@@ -7,8 +7,8 @@ use roomcast::hub::{Moment, Place};
 use roomcast::id::{ChangeId, Mark, MessageId, Reference, RoomId, RoomIds, Target, Uuid};
 use roomcast::timestamp::Timestamp;
 
-use crate::subject::{Subject, appended, at, confirm, guest, subjects};
-use crate::{NOBODY, by};
+use super::{NOBODY, by};
+use crate::common::subject::{Subject, appended, at, confirm, guest, subjects};
 
 /// Says something in the lobby at that second, whatever was said before.
 fn say_at(s: &mut Subject, seconds: i64) -> MessageId {
@@ -223,7 +223,7 @@ fn nothing_of_private_rooms_is_missed() {
 fn a_program_changes_any_message_and_hears_what_it_was() {
     for mut s in subjects() {
         let ada = s.user("ada");
-        let lobby = crate::room(s.one(Job::FindRoom { room: RoomId::LOBBY.into(), reader: None })).ids();
+        let lobby = super::room(s.one(Job::FindRoom { room: RoomId::LOBBY.into(), reader: None })).ids();
         let club = s.private("club", ada.id, &[]);
         let said = [
             (s.say(RoomId::LOBBY, guest(7), "colour"), Uuid::from_u128(7), lobby),

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::common::curl::curl;
+use crate::common::http::Answer;
+use crate::common::stream::{CONNECTED, Listener, SENDER, ask, post, saying};
 use crate::common::{Server, roomcast};
-use crate::curl::curl;
-use crate::http::Answer;
-use crate::stream::{CONNECTED, Listener, SENDER, ask, post, saying};
 
 const FOREIGN: &str =
     r#"{"error":"pages of this origin may not connect: ROOMCAST_ALLOW_ORIGINS lists those that may"}"#;

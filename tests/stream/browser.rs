@@ -4,9 +4,9 @@ use std::net::TcpListener;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::common::stream::{post, post_many};
+use crate::common::tools::{Browser, serve_page};
 use crate::common::{Server, roomcast, scratch_dir};
-use crate::stream::{post, post_many};
-use crate::tools::{Browser, serve_page};
 
 /// It collects what it is told, from a server of another origin, and posts all of it when "the end" comes.
 const PAGE: &str = r#"<!doctype html>

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::common::event::EventClient;
+use crate::common::stream::{Listener, SENDER, ask, post};
 use crate::common::{Client, Server};
-use crate::stream::{Listener, SENDER, ask, post};
 
 fn in_lobby(server: &Server) -> (Client, String) {
     let (mut client, id) = server.join_in();

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use serde_json::json;
 
+use crate::common::stream::{CONNECTED, Listener, ask, post, post_many};
 use crate::common::{Server, wait_until};
-use crate::stream::{CONNECTED, Listener, ask, post, post_many};
 
 #[test]
 fn a_stream_ends_with_its_room() {

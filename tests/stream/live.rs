@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
 
+use crate::common::stream::{CONNECTED, Listener, post, saying};
 use crate::common::{PATIENCE, Server, roomcast, scratch_dir, wait_until};
-use crate::stream::{CONNECTED, Listener, post, saying};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nx-accel-buffering: no\r\nvary: Origin\r\ncontent-type: text/event-stream\r\n\
                     cache-control: no-store\r\nconnection: close\r\n\r\n";
@@ -80,7 +80,7 @@ fn what_a_listener_says_is_thrown_away() {
         second.stream().write_all(noise).unwrap();
     }
     server.settle();
-    crate::stream::post(&server, "/message", "hello");
+    crate::common::stream::post(&server, "/message", "hello");
     for listener in [&mut first, &mut second] {
         listener.expect("new_message", "hello");
     }
@@ -143,7 +143,7 @@ fn one_that_never_reads_is_sent_away_and_costs_the_others_nothing() {
     let mut reader = Listener::to_lobby(&server);
     let text = "x".repeat(16 * 1024);
     let body = saying(&text);
-    let mut http = crate::http::Http::open(server.address).unwrap();
+    let mut http = crate::common::http::Http::open(server.address).unwrap();
     let mut exchange = || {
         http.send("POST", "/message", &body).unwrap();
         assert_eq!(http.answer().unwrap().status, 201);

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use crate::common::event::EventClient;
+use crate::common::stream::{CONNECTED, Listener, Told, ask, post, post_many};
 use crate::common::{Server, roomcast, scratch_dir};
-use crate::stream::{CONNECTED, Listener, Told, ask, post, post_many};
 
 /// The numbers of the next so many messages, which are new ones.
 #[track_caller]
@@ -83,7 +83,7 @@ fn edits_and_deletions_are_missed_too() {
     drop(listener);
     ask(&server, "PATCH /message/2", r#"{"content":"edited"}"#);
     ask(&server, "PATCH /message/2", r#"{"content":"edited again"}"#);
-    let mut http = crate::http::Http::open(server.address).unwrap();
+    let mut http = crate::common::http::Http::open(server.address).unwrap();
     for id in 3..=500 {
         http.send("DELETE", &format!("/message/{id}"), "").unwrap();
         assert_eq!(http.answer().unwrap().status, 204);

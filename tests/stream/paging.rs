@@ -9,9 +9,9 @@ use roomcast::timestamp::Timestamp;
 use rusqlite::{Connection, params};
 use serde_json::Value;
 
+use crate::common::http::Http;
+use crate::common::stream::{SENDER, saying};
 use crate::common::{Server, roomcast, scratch_dir};
-use crate::http::Http;
-use crate::stream::{SENDER, saying};
 
 const MESSAGES: usize = 10_000;
 /// 2024-01-01, as most of them were written.

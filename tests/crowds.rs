@@ -1,4 +1,5 @@
-//! The tests that measure or that bring thousands: a binary of their own, so that nothing else runs beside them.
+//! The tests that measure, or that bring thousands, in a binary of their own: nothing runs beside it, and in it one test
+//! at a time, see `common::crowd::alone`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 

@@ -75,16 +75,22 @@ fn long_replies_are_paced() {
     assert!(grown < 64 << 20, "{grown} bytes for long replies");
 }
 
-/// The pause was so long that a small burst did not make up for it.
+/// The pause was so long that a small burst did not make up for it. A machine that does something else can only make it
+/// longer, so it may be tried again.
 #[test]
 fn a_small_burst_does_not_lower_the_rate() {
     let server = Server::start(&["--rate", "200", "--burst", "1"]);
-    let mut stream = raw_websocket(&server, ECHO);
-    let started = Instant::now();
-    stream.write_all(&frame(TEXT, b"x").repeat(200)).unwrap();
-    (0..200).for_each(|_| drop(read_frame(&mut stream).unwrap()));
-    let time = started.elapsed();
-    assert!((900..2_000).contains(&time.as_millis()), "200 messages at 200 a second took {time:?}");
+    let time_of_200 = || {
+        let mut stream = raw_websocket(&server, ECHO);
+        let started = Instant::now();
+        stream.write_all(&frame(TEXT, b"x").repeat(200)).unwrap();
+        (0..200).for_each(|_| drop(read_frame(&mut stream).unwrap()));
+        let time = started.elapsed().as_millis();
+        println!("200 messages at 200 a second took {time} ms");
+        assert!(time >= 900, "{time} ms");
+        time
+    };
+    assert!((0..3).any(|_| time_of_200() < 2_000));
 }
 
 /// Once a turn's budget was spent, the same connections came first again, and others waited for seconds.

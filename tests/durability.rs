@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::common::database;
 use crate::common::wire::Wire;
-use crate::common::{ACTION, Server, roomcast, scratch_dir};
+use crate::common::{ACTION, Server, roomcast, scratch_dir, wait_until};
 use serde_json::{Value, json};
 
 /// After so many rounds all is compared with the database.
@@ -170,6 +170,13 @@ fn author<'a>(members: &'a [Member], text: &str) -> Option<(&'a Member, usize)> 
 }
 
 fn start(database: &str) -> Server {
+    // What the killed server has sent off may still be committed, and is then told as another program's, which is no news
+    // to whoever was there before.
+    if database.starts_with("postgres:") {
+        let sessions =
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        wait_until("the killed server's sessions to end", || database::value(database, sessions) == "0");
+    }
     let mut command = serve(database);
     command.args(["--rate", "0"]);
     Server::spawn(command)

@@ -1,6 +1,6 @@
 //! The integration tests in one binary: it is linked once, and while one test waits others run. What would take their
-//! processor time is in `foreign.rs`, and what measures in `crowds.rs`. `cargo test --test suite stream::` runs the tests
-//! of `stream.rs`.
+//! processor time is in `foreign.rs` and `regressions.rs`, and what measures in `crowds.rs`. `cargo test --test suite
+//! stream::` runs the tests of `stream.rs`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
@@ -24,7 +24,6 @@ mod metrics;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod readme;
-mod regressions;
 mod serve;
 mod simulation;
 mod socketio;

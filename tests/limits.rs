@@ -6,11 +6,13 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::common::crowd::alone;
 use crate::common::trace::Trace;
 use crate::common::{ACTION, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say};
 
 #[test]
 fn slow_readers_are_bounded_by_their_outboxes() {
+    let _alone = alone(200);
     let server = Server::unlimited(&["--outbox", "64KiB"]);
     let mut room = room_of(&server, 200);
     let before = server.resident_bytes();

@@ -19,7 +19,6 @@ mod engineio_trouble;
 mod event;
 mod http;
 mod init;
-mod limits;
 mod metrics;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -4,6 +4,7 @@
 //! variable of `--max-message` is `ROOMCAST_MAX_MESSAGE`, and so on. Every error is one sentence that names where the
 //! value came from.
 
+mod foreign;
 mod values;
 
 use std::collections::BTreeMap;
@@ -13,8 +14,9 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use crate::origin::Origins;
+use crate::proxy::Proxies;
 pub use values::{Durability, Presence, Secret, Vocabulary};
-use values::{address, durability, key, origins, presence, vocabulary, yes_or_no};
+use values::{address, durability, key, origins, pause, presence, proxies, vocabulary, yes_or_no};
 pub(crate) use values::{at_least_one, duration, number, size};
 
 /// What all variables of this program begin with.
@@ -49,10 +51,14 @@ pub struct Config {
     pub pong: Duration,
     /// Within what time a request or upgrade must be complete.
     pub handshake: Duration,
+    /// How long all is served as before after the signal to end, while balancers learn of it.
+    pub linger: Duration,
     /// How long a closing connection, and all of them at shutdown, may take.
     pub drain: Duration,
     /// Which pages may connect.
     pub origins: Origins,
+    /// Who is believed when it says for whom it asks.
+    pub trust_proxies: Proxies,
     /// Where things are kept: the URL of a store, or empty for none. It may hold a password.
     pub database: Secret,
     /// The store's schema is made and brought up to date at the start; else it is only checked.
@@ -65,6 +71,10 @@ pub struct Config {
     pub store_patience: Duration,
     /// How many requests may wait for the store.
     pub store_queue: usize,
+    /// Where nodes meet: the URL of a broker, or empty for a node that is alone. It may hold a password.
+    pub broker: Secret,
+    /// How long the start waits for the broker.
+    pub broker_wait: Duration,
     /// What programs show to use the database API and the event dialect; empty for none.
     pub api_key: Secret,
     /// What the upstream store wants to be shown; empty for none.
@@ -155,6 +165,13 @@ pub static SETTINGS: &[Setting] = &[
         |config, text| put(&mut config.origins, origins(text)),
     ),
     setting(
+        "trust-proxies",
+        "LIST",
+        "",
+        "proxies whose X-Forwarded-For, -Proto and -Host are believed: addresses and networks",
+        |config, text| put(&mut config.trust_proxies, proxies(text)),
+    ),
+    setting(
         "max-connections",
         "N",
         "auto",
@@ -193,6 +210,13 @@ pub static SETTINGS: &[Setting] = &[
     setting("handshake", "TIME", "10s", "time for a request or upgrade to be complete", |config, text| {
         put(&mut config.handshake, duration(text))
     }),
+    setting(
+        "linger",
+        "TIME",
+        "0s",
+        "time to serve on after the signal to end, with /ready at 503, for balancers to see it",
+        |config, text| put(&mut config.linger, pause(text)),
+    ),
     setting("drain", "TIME", "5s", "time for a closing connection, and for all at shutdown", |config, text| {
         put(&mut config.drain, duration(text))
     }),
@@ -226,6 +250,17 @@ pub static SETTINGS: &[Setting] = &[
     }),
     setting("store-queue", "N", "4096", "requests that may wait for the store", |config, text| {
         put(&mut config.store_queue, number(text).and_then(at_least_one))
+    }),
+    setting(
+        "broker",
+        "URL",
+        "",
+        "where several nodes meet to be one chat: redis://:PASSWORD@HOST:PORT/DB, or rediss:// for TLS",
+        |config, text| put(&mut config.broker, Ok(Secret(if text == "none" { "" } else { text }.into()))),
+    )
+    .secret(),
+    setting("broker-wait", "TIME", "30s", "time to wait for the broker at the start", |config, text| {
+        put(&mut config.broker_wait, duration(text))
     }),
     setting("api-key", "KEY", "", "what the event dialect and the database API ask for", |config, text| {
         put(&mut config.api_key, key(text))
@@ -346,7 +381,7 @@ impl Sources {
             if let Some(text) = variables.get(&variable) {
                 return (text.clone(), format!("{variable}{suffix}"));
             }
-            if let Some((text, name)) = from_foreign_names(setting.flag, variables, weaker) {
+            if let Some((text, name)) = foreign::value(setting.flag, variables, weaker) {
                 return (text, format!("{name}{suffix}"));
             }
         }
@@ -363,39 +398,6 @@ impl Sources {
             }
         }
         Ok(())
-    }
-}
-
-/// The names that the servers replaced by this one have for the same things. Of HOST and PORT, the one that is not among
-/// the variables may be among the weaker ones.
-fn from_foreign_names(
-    flag: &str,
-    variables: &BTreeMap<String, String>,
-    weaker: &BTreeMap<String, String>,
-) -> Option<(String, &'static str)> {
-    let find =
-        |name, variables: &BTreeMap<String, String>| variables.get(name).filter(|value| !value.is_empty()).cloned();
-    let value = |name| find(name, variables);
-    match flag {
-        "listen" if value("HOST").is_some() || value("PORT").is_some() => {
-            let part = |name, default: &str| value(name).or_else(|| find(name, weaker)).unwrap_or(default.into());
-            let (host, port) = (part("HOST", "127.0.0.1"), part("PORT", "8000"));
-            let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
-            let host = if is_bare_ipv6 { format!("[{host}]") } else { host };
-            Some((format!("{host}:{port}"), "HOST and PORT"))
-        }
-        "listen" => value("SHELLO_WS_PORT").map(|port| (format!("127.0.0.1:{port}"), "SHELLO_WS_PORT")),
-        "database" => {
-            let names = ["DATABASE_URL", "SHELLO_API_URL"];
-            names.into_iter().find_map(|name| Some((value(name)?, name)))
-        }
-        "upstream-key" => value("SHELLO_API_KEY").map(|key| (key, "SHELLO_API_KEY")),
-        "log" => {
-            // Other programs take it for other things: what is neither yes nor no is not meant for us.
-            let level = if yes_or_no(&value("DEBUG")?).ok()? { "debug" } else { "info" };
-            Some((level.into(), "DEBUG"))
-        }
-        _ => None,
     }
 }
 
@@ -416,14 +418,18 @@ impl Config {
             ping: Duration::ZERO,
             pong: Duration::ZERO,
             handshake: Duration::ZERO,
+            linger: Duration::ZERO,
             drain: Duration::ZERO,
             origins: Origins::default(),
+            trust_proxies: Proxies::default(),
             database: Secret::default(),
             migrate: true,
             durability: Durability::Full,
             store_wait: Duration::ZERO,
             store_patience: Duration::ZERO,
             store_queue: 0,
+            broker: Secret::default(),
+            broker_wait: Duration::ZERO,
             api_key: Secret::default(),
             upstream_key: Secret::default(),
             jwt_secret: Secret::default(),

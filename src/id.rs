@@ -6,8 +6,10 @@
 //! [`UserId`], [`RoomId`] and [`MessageId`] come from the store: 1, 2, 3, …, never used twice. Users and rooms have a
 //! UUID besides, and where a client names one it may use either: a [`Reference`].
 
+use std::cmp::Ordering;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 pub use uuid::Uuid;
 
 /// A place in the server's slab: the `mio` token of a connection, and what rooms keep of their members.
@@ -46,7 +48,7 @@ impl RoomKey {
 }
 
 /// What a client is called: 0, 1, 2, … in order of connecting, never used twice while the process lives.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
 impl ConnectionId {
@@ -63,11 +65,11 @@ fn canonical<T: std::str::FromStr>(text: &str) -> Option<T> {
 }
 
 /// A registered user, in the store.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct UserId(pub i64);
 
 /// A durable room, in the store.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct RoomId(pub i64);
 
 impl RoomId {
@@ -76,7 +78,7 @@ impl RoomId {
 }
 
 /// A message of a durable room, in the store. Within a room later messages have greater ids.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct MessageId(pub i64);
 
 macro_rules! displayed_as_number {
@@ -92,7 +94,7 @@ macro_rules! displayed_as_number {
 displayed_as_number!(ConnectionId, UserId, RoomId, MessageId, ChangeId);
 
 /// Both ids of a durable room.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct RoomIds {
     /// The small one.
     pub id: RoomId,
@@ -102,11 +104,11 @@ pub struct RoomIds {
 
 /// A change of a message after it was said (an edit, a deletion, a reaction, a confirmation), in the store. Later changes
 /// have greater ids.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
 pub struct ChangeId(pub i64);
 
 /// How far somebody has heard of what is stored: all messages and all changes up to these.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Mark {
     /// The last message.
     pub message: MessageId,
@@ -115,6 +117,12 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// Of each the later one.
+    #[must_use]
+    pub fn max(self, other: Self) -> Self {
+        Self { message: self.message.max(other.message), change: self.change.max(other.change) }
+    }
+
     /// Reads the form that [`fmt::Display`] writes, and no other.
     pub fn parse(text: &str) -> Option<Self> {
         let (message, change) = text.split_once('.')?;
@@ -126,6 +134,40 @@ impl Mark {
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.message, self.change)
+    }
+}
+
+/// A server process, one of several that are one chat: a random number, of another process with each start.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub struct NodeId(pub u64);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// A place in the one order in which several nodes write into a store that they share: what they say and change there is
+/// told everywhere in this order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// 1, 2, 3, … without a gap: one for each transaction that tells something.
+    pub number: u64,
+    /// That transaction, as the store knows it; later ones are greater.
+    pub transaction: i64,
+    /// The last message and the last change that it or one before it has written.
+    pub mark: Mark,
+}
+
+impl Ord for Position {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.number, self.transaction).cmp(&(other.number, other.transaction))
+    }
+}
+
+impl PartialOrd for Position {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 

@@ -9,11 +9,12 @@
 //! | 7 | [`cli`] | the subcommands of the binary |
 //! | 6 | [`server`] | the loop that ties the layers together, and the page's files in `src/page` |
 //! | 5 | [`store`] | users, durable rooms and messages, kept for good; a thread of its own |
+//! | 5 | [`broker`] | what nodes tell one another: threads of its own, over Redis |
 //! | 4 | [`dialect`] | the client protocols, and Socket.IO's vocabularies: text to request, reply and event to bytes |
 //! | 3 | [`hub`] | sessions, rooms, members, rights, presence: the chat itself, without I/O |
 //! | 2 | [`proto`] | HTTP/1.1, WebSocket, Engine.IO, Socket.IO, event streams and tokens as pure machines |
 //! | 1 | [`net`] | listener, sockets, outboxes, deadlines: bytes and places |
-//! | 0 | [`id`], [`timestamp`], [`error`], [`origin`], [`config`] | small vocabulary that every layer may use |
+//! | 0 | [`id`], [`timestamp`], [`error`], [`proxy`], [`origin`], [`config`] | small vocabulary that every layer may use |
 //!
 //! `net`, `proto` and `hub` don't know one another.
 //!
@@ -59,6 +60,7 @@
 //! *mark* says how far somebody has heard, in messages and in changes of messages; an *offset* is a mark as clients see
 //! it.
 
+pub mod broker;
 pub mod cli;
 pub mod config;
 pub mod dialect;
@@ -68,6 +70,7 @@ pub mod id;
 pub mod net;
 pub mod origin;
 pub mod proto;
+pub mod proxy;
 pub mod server;
 pub mod store;
 pub mod timestamp;

@@ -6,8 +6,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use http::header::{HOST, HeaderMap, ORIGIN};
+use http::Request;
+use http::header::ORIGIN;
 use http::uri::{Authority, Scheme, Uri};
+
+use crate::proxy::{is_from_here, site};
 
 /// `scheme://host:port`, host in lower case, the scheme's own port where none is written.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,37 +72,44 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Whether a request with these headers may go on.
-    pub fn allow(&self, headers: &HeaderMap) -> bool {
-        let mut origins = headers.get_all(ORIGIN).iter();
+    /// Whether this request may go on.
+    pub fn allow(&self, request: &Request<()>) -> bool {
+        let mut origins = request.headers().get_all(ORIGIN).iter();
         let Some(origin) = origins.next() else { return true };
         if self.any {
             return true;
         }
         let only = origins.next().is_none();
         let Some(origin) = origin.to_str().ok().filter(|_| only).and_then(Origin::parse) else { return false };
-        self.listed.contains(&origin) || (self.loopback && origin.is_loopback()) || is_same_host(&origin, headers)
+        // What a browser elsewhere calls its own machine is not ours.
+        let is_from_here = || self.loopback && origin.is_loopback() && is_from_here(request);
+        self.listed.contains(&origin) || is_from_here() || is_of_site(&origin, request)
     }
 }
 
-fn is_same_host(origin: &Origin, headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).and_then(|host| host.parse::<Authority>().ok());
-    // A proxy that ends TLS passes on the host and not the scheme, so the origin's own decides the default port.
-    host.and_then(|host| host_and_port(&host, &origin.scheme))
-        .is_some_and(|(host, port)| host == origin.host && port == origin.port)
+fn is_of_site(origin: &Origin, request: &Request<()>) -> bool {
+    let (scheme, host) = site(request);
+    // A proxy that ends TLS may pass on the host and not the scheme: then the origin's own decides the default port.
+    let scheme = scheme.unwrap_or_else(|| origin.scheme.clone());
+    let site = host.and_then(|host| host_and_port(&host, &scheme)).map(|(host, port)| Origin { scheme, host, port });
+    site.as_ref() == Some(origin)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
+    use http::header::HOST;
+
     use super::*;
+    use crate::proxy::Proxies;
 
     fn allowed(origins: &Origins, host: &str, origin: Option<&str>) -> bool {
-        let mut headers = HeaderMap::new();
-        headers.insert(HOST, host.parse().unwrap());
+        let mut request = Request::builder().header(HOST, host);
         if let Some(origin) = origin {
-            headers.insert(ORIGIN, origin.parse().unwrap());
+            request = request.header(ORIGIN, origin);
         }
-        origins.allow(&headers)
+        origins.allow(&request.body(()).unwrap())
     }
 
     #[test]
@@ -145,10 +155,30 @@ mod tests {
 
     #[test]
     fn two_origins_are_none() {
-        let mut headers = HeaderMap::new();
-        headers.append(ORIGIN, "http://a".parse().unwrap());
-        headers.append(ORIGIN, "http://b".parse().unwrap());
-        headers.append(HOST, "a".parse().unwrap());
-        assert!(!Origins::default().allow(&headers));
+        let request = Request::builder().header(ORIGIN, "http://a").header(ORIGIN, "http://b").header(HOST, "a");
+        assert!(!Origins::default().allow(&request.body(()).unwrap()));
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_what_was_asked() {
+        let allowed = |trusted: &str, proto: &str, origin: &str| {
+            let headers = [(HOST, "inside:8000"), (ORIGIN, origin)];
+            let forwarded = [("x-forwarded-proto", proto), ("x-forwarded-host", "chat.example")];
+            let request = Request::builder().header("x-forwarded-for", "203.0.113.9");
+            let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
+            let request = forwarded.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+            let mut request = request.body(()).unwrap();
+            Proxies::parse(trusted).unwrap().note(Ipv4Addr::LOCALHOST.into(), &mut request);
+            Origins { loopback: true, ..Origins::default() }.allow(&request)
+        };
+        assert!(allowed("127.0.0.1", "https", "https://chat.example"));
+        assert!(allowed("127.0.0.1", "http", "http://chat.example"));
+        // The same host by another scheme is another site, and a page of the visitor's machine is none of ours.
+        assert!(!allowed("127.0.0.1", "https", "http://chat.example"));
+        assert!(!allowed("127.0.0.1", "https", "http://inside:8000"));
+        assert!(!allowed("127.0.0.1", "https", "http://localhost:3000"));
+        // From others it means nothing.
+        assert!(!allowed("10.0.0.1", "https", "https://chat.example"));
+        assert!(allowed("10.0.0.1", "https", "http://inside:8000"));
     }
 }

@@ -27,7 +27,7 @@ fn fan_out_allocates_nothing_per_recipient() {
         let config =
             Config { listen: ([127, 0, 0, 1], 0).into(), rate: 0, max_connections: 2_000, ..Config::default() };
         let sockets = Sockets { namespaces: Namespaces::new(&[]), verifier: None, echoes: false };
-        let mut server = Server::bind(config, sockets, None, 0).unwrap();
+        let mut server = Server::bind(config, sockets, None, None, 0).unwrap();
         sender.send(server.address()).unwrap();
         server.run()
     });

@@ -1,5 +1,7 @@
-//! Clients that none of us wrote: Python's websockets, Node's ws, and a browser's own WebSocket. Their scripts lie in
-//! `tests/clients`, the clients themselves where `scripts/test` has installed them.
+//! Clients that none of us wrote: Python's websockets, Node's ws, and a browser's own WebSocket and EventSource. Their
+//! scripts lie in `tests/clients`, the clients themselves where `scripts/test` has installed them.
+
+mod event_source;
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -21,32 +23,44 @@ fn succeeds(command: &mut Command) {
     assert!(output.status.success() && stdout.ends_with("ok\n"), "{stdout}{stderr}");
 }
 
+/// Straight to one server, and through nginx to two nodes; pages of that origin too.
+fn each_way(origin: &str, held: impl Fn([String; 2])) {
+    let server = Server::start(&["--allow-origins", origin]);
+    held([0, 1].map(|_| format!("ws://{}", server.address)));
+    #[cfg(all(feature = "postgres", feature = "redis"))]
+    {
+        let site = crate::common::site::Site::start(&["--allow-origins", origin], &[]);
+        let ways = site.ways();
+        held(ways.urls.each_ref().map(|url| url.replace("http:", "ws:")));
+    }
+}
+
 #[test]
 fn python_websockets() {
-    let server = Server::start(&[]);
-    let url = format!("ws://{}", server.address);
-    succeeds(Command::new(tool("venv/bin/python")).arg(script("conversation.py")).arg(url));
+    each_way("", |urls| succeeds(Command::new(tool("venv/bin/python")).arg(script("conversation.py")).args(urls)));
 }
 
 #[test]
 fn node_ws() {
-    let server = Server::start(&[]);
-    let url = format!("ws://{}", server.address);
     let modules = tool("node_modules/ws");
     let modules = modules.parent().unwrap();
-    succeeds(Command::new("node").arg(script("conversation.mjs")).arg(url).env("NODE_PATH", modules));
+    each_way("", |urls| {
+        succeeds(Command::new("node").arg(script("conversation.mjs")).args(urls).env("NODE_PATH", modules));
+    });
 }
 
 #[test]
 fn the_browsers_own_websocket() {
-    let server = Server::start(&[]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let page = format!("http://{}/?server={}", listener.local_addr().unwrap(), server.address);
-    let browser = Browser::open(&page);
+    let origin = format!("http://{}", listener.local_addr().unwrap());
     let html = std::fs::read_to_string(script("conversation.html")).unwrap();
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(serve_page(&listener, &html)));
-    let result = receiver.recv_timeout(Duration::from_secs(60));
-    drop(browser);
-    assert_eq!(result.expect("a result within a minute"), "ok");
+    each_way(&origin, |[near, far]| {
+        let browser = Browser::open(&format!("{origin}/?way={near}&way={far}"));
+        let (listener, html) = (listener.try_clone().unwrap(), html.clone());
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || sender.send(serve_page(&listener, &html)));
+        let result = receiver.recv_timeout(Duration::from_secs(60));
+        drop(browser);
+        assert_eq!(result.expect("a result within a minute"), "ok");
+    });
 }

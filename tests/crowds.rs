@@ -6,6 +6,8 @@
 mod common;
 mod crowd;
 mod limits;
+#[cfg(feature = "redis")]
+mod node_crowd;
 mod slow_reader;
 mod socketio_crowd;
 mod socketio_recovery;

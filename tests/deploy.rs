@@ -19,16 +19,6 @@ fn text_of(name: &str) -> String {
     std::fs::read_to_string(file(name)).unwrap()
 }
 
-/// The text with each of these replaced, which must be there.
-#[track_caller]
-fn with(mut text: String, replacements: &[(&str, &str)]) -> String {
-    for (from, to) in replacements {
-        assert!(text.contains(from), "{from:?} is not in it");
-        text = text.replace(from, to);
-    }
-    text
-}
-
 /// What a command prints to standard output. It succeeds.
 #[track_caller]
 fn printed(command: &mut Command) -> String {

@@ -51,14 +51,31 @@ impl Stage {
     }
 }
 
-/// Runs a story to its end, which is good if it says so and has checked something.
+/// Runs a story to its end, with a server that it may stop and start.
 #[track_caller]
 fn told(story: &str, flags: &'static [&'static str]) {
     let mut stage = Stage::set(flags);
+    let is_done = play(story, &[format!("http://{}", stage.address)], |order| stage.order(order));
+    is_done.unwrap_or_else(|output| panic!("{output}\n{}", stage.server.as_ref().map(Server::log).unwrap_or_default()));
+}
+
+/// Runs a story to its end, with two nodes behind nginx: who comes next comes to the other one.
+#[cfg(all(feature = "postgres", feature = "redis"))]
+#[track_caller]
+fn told_by_nodes(story: &str) {
+    let site = crate::common::site::Site::start(&[], &[]);
+    let ways = site.ways();
+    let is_done = play(story, &ways.urls, |order| panic!("{order} is for one server"));
+    let logs = || site.cluster.nodes.iter().map(|node| node.log()).collect::<String>();
+    is_done.unwrap_or_else(|output| panic!("{output}\n{}", logs()));
+}
+
+/// Runs a story to its end, which is good if it says so and has checked something. Otherwise what it has said.
+fn play(story: &str, urls: &[String], mut order: impl FnMut(&str)) -> Result<(), String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page").join(format!("{story}.mjs"));
     let modules = tool("node_modules/playwright-core");
     let mut node = Command::new("node");
-    node.arg(script).arg(format!("http://{}", stage.address)).env("NODE_PATH", modules.parent().unwrap());
+    node.arg(script).args(urls).env("NODE_PATH", modules.parent().unwrap());
     // The browser's profiles go where cargo cleans up.
     node.env("TMPDIR", scratch_dir()).env("PICTURES", pictures());
     let mut node = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("installed by scripts/test");
@@ -66,16 +83,15 @@ fn told(story: &str, flags: &'static [&'static str]) {
     let mut output = String::new();
     for line in BufReader::new(node.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
-        if let Some(order) = line.strip_prefix("server ") {
-            stage.order(order);
+        if let Some(given) = line.strip_prefix("server ") {
+            order(given);
             writeln!(orders, "ok").unwrap();
         }
         output.push_str(&line);
         output.push('\n');
     }
     let is_done = node.wait().unwrap().success() && output.lines().last().is_some_and(|line| line.starts_with("done "));
-    let log = stage.server.as_ref().map(Server::log).unwrap_or_default();
-    assert!(is_done, "{story}\n{output}\n{log}");
+    if is_done { Ok(()) } else { Err(format!("{story}\n{output}")) }
 }
 
 /// Where the pictures go that `pictures.mjs` takes.
@@ -89,14 +105,21 @@ fn people_talk_and_one_reloads() {
     told("talk", &[]);
 }
 
+#[cfg(all(feature = "postgres", feature = "redis"))]
+#[test]
+fn people_talk_on_different_nodes() {
+    told_by_nodes("talk");
+}
+
 #[test]
 fn the_server_restarts_and_nothing_is_lost_or_doubled() {
     told("restart", &[]);
 }
 
+#[cfg(all(feature = "postgres", feature = "redis"))]
 #[test]
 fn hostile_names_and_texts_are_text() {
-    told("hostile", &[]);
+    told_by_nodes("hostile");
 }
 
 #[test]
@@ -109,9 +132,10 @@ fn without_a_store_everyone_is_a_guest() {
     told("nowhere", &["--database", "none"]);
 }
 
+#[cfg(all(feature = "postgres", feature = "redis"))]
 #[test]
 fn a_keyboard_is_enough() {
-    told("keyboard", &[]);
+    told_by_nodes("keyboard");
 }
 
 #[test]

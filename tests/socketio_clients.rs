@@ -1,6 +1,7 @@
 //! Clients that none of us wrote: socket.io-client in Node and in a browser, python-socketio with and without asyncio.
 //! Each has a whole conversation in each vocabulary over each transport, on the namespace `/` and on the vocabulary's
-//! own. The scripts lie in `tests/socketio_clients`, the clients themselves where `scripts/test` has installed them.
+//! own. They come through nginx to two nodes, so that some of those who talk are on another one than those who listen. The
+//! scripts lie in `tests/socketio_clients`, the clients themselves where `scripts/test` has installed them.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,56 +13,58 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
+use crate::common::people::SECRET;
+use crate::common::site::{Site, Ways};
 use crate::common::tools::{Browser, tool};
-use crate::common::{Server, roomcast, scratch_dir};
+use crate::common::{roomcast, scratch_dir};
 
-const SECRET: &str = "the secret of these tests, and long enough";
+/// One for each transport and namespace.
+const CONVERSATIONS: usize = 6;
 
-/// A server with three users, and a private room of the first two.
+/// A site with its ways, and where the scripts find what they are told of it.
 struct Stage {
-    server: Server,
-    /// What the scripts are told of it.
-    settings: PathBuf,
+    site: Site,
+    ways: Ways,
 }
 
 impl Stage {
-    /// Users, room and tokens are made by the commands, while the server runs on the same file.
-    fn set(origin: Option<&str>) -> Self {
-        let directory = scratch_dir();
-        let database = format!("sqlite:{}", directory.join("roomcast.db").display());
-        let command = |words: &[&str]| {
-            let mut command = roomcast();
-            command.args(words).env("ROOMCAST_DATABASE", &database).env("ROOMCAST_JWT_SECRET", SECRET);
-            command
-        };
-        let mut serve = command(&["serve", "--listen", "127.0.0.1:0", "--jwt-secret", SECRET]);
-        serve.args(origin.iter().flat_map(|origin| ["--allow-origins", origin]));
-        let server = Server::spawn(serve);
-        let printed = |words: &[&str]| printed(&mut command(words));
-        let names = ["alice", "bob", "carol"];
-        for name in names {
-            printed(&["user", "add", name]);
-        }
-        let list = printed(&["user", "list"]);
-        let users: Map<String, Value> = names
-            .iter()
-            .map(|name| {
-                let (id, uuid) = listed(&list, name);
-                ((*name).to_owned(), json!({ "id": id, "uuid": uuid, "token": printed(&["token", name]).trim() }))
-            })
-            .collect();
-        let room = printed(&["room", "add", "tea", "--private", "--member", "alice", "--member", "bob"]);
-        let (id, uuid) = id_and_uuid(&room).unwrap_or_else(|| panic!("no id and UUID: {room:?}"));
-        let settings = directory.join("settings.json");
-        fs::write(&settings, json!({ "users": users, "chats": { "tea": { "id": id, "uuid": uuid } } }).to_string())
-            .unwrap();
-        Self { server, settings }
+    fn set(origins: &[String]) -> Self {
+        let origins = origins.join(",");
+        let flags = if origins.is_empty() { vec![] } else { vec!["--allow-origins", &origins] };
+        let site = Site::start(&flags, &[]);
+        let ways = site.ways();
+        Self { site, ways }
     }
 
-    fn url(&self) -> String {
-        format!("http://{}", self.server.address)
+    /// The settings of three users, and a private room of the first two, for one conversation. Others go on beside it, with
+    /// users of their own. They and their tokens are made by the commands, while the nodes run on the same database.
+    fn cast(&self, number: usize) -> PathBuf {
+        let printed = |words: &[&str]| {
+            let mut command = roomcast();
+            command.args(words).env("ROOMCAST_DATABASE", &self.site.cluster.database);
+            printed(command.env("ROOMCAST_JWT_SECRET", SECRET))
+        };
+        let [alice, bob, carol] = ["alice", "bob", "carol"].map(|role| {
+            let name = format!("{role}-{number}");
+            let added = printed(&["user", "add", &name]);
+            let (id, uuid) = id_and_uuid(&added);
+            let token = printed(&["token", &name]);
+            json!({ "name": name, "id": id, "uuid": uuid, "token": token.trim() })
+        });
+        let name = |user: &Value| user["name"].as_str().unwrap().to_owned();
+        let room = printed(&["room", "add", "tea", "--private", "--member", &name(&alice), "--member", &name(&bob)]);
+        let (id, uuid) = id_and_uuid(&room);
+        let users = json!({ "alice": alice, "bob": bob, "carol": carol });
+        let settings = scratch_dir().join("settings.json");
+        let text = json!({ "users": users, "chats": { "tea": { "id": id, "uuid": uuid } } }).to_string();
+        fs::write(&settings, text).unwrap();
+        settings
+    }
+
+    fn logs(&self) -> String {
+        self.site.cluster.nodes.iter().map(|node| node.log()).collect()
     }
 }
 
@@ -73,15 +76,11 @@ fn printed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn id_and_uuid(line: &str) -> Option<(i64, &str)> {
+#[track_caller]
+fn id_and_uuid(line: &str) -> (i64, &str) {
     let mut words = line.split_whitespace();
-    Some((words.next()?.parse().ok()?, words.next()?))
-}
-
-/// The id and UUID of a user in a list of id, UUID and name.
-fn listed<'a>(list: &'a str, name: &str) -> (i64, &'a str) {
-    let row = list.lines().find(|line| line.split_whitespace().nth(2) == Some(name));
-    row.and_then(id_and_uuid).unwrap_or_else(|| panic!("{name} is not listed: {list}"))
+    let id = words.next().and_then(|id| id.parse().ok());
+    id.zip(words.next()).unwrap_or_else(|| panic!("no id and UUID: {line:?}"))
 }
 
 fn script(name: &str) -> PathBuf {
@@ -89,43 +88,46 @@ fn script(name: &str) -> PathBuf {
 }
 
 /// Runs a script to its end, which is good if it says so and has checked something.
-fn succeeds(mut command: Command, [transport, namespace]: [&str; 2], more: &[&str]) {
-    let stage = Stage::set(None);
-    command.args([&stage.url(), transport, namespace]).arg(&stage.settings).args(more);
+fn succeeds(mut command: Command, stage: &Stage, [transport, namespace]: [&str; 2], settings: &Path, more: &[&str]) {
+    command.args(&stage.ways.urls).args([transport, namespace]).arg(settings).args(more);
     let output = command.output().unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let is_done = output.status.success() && stdout.lines().last().is_some_and(|line| line.starts_with("done "));
-    assert!(is_done, "{transport} {namespace}\n{stdout}{stderr}\n{}", stage.server.log());
+    assert!(is_done, "{transport} {namespace}\n{stdout}{stderr}\n{}", stage.logs());
 }
 
-/// Over every transport, on the namespace `/` and on the vocabulary's own, all at once: a conversation consists of waiting
-/// for the most part.
-fn everywhere(vocabulary: &str, run: impl Fn(&str, &str) + Sync) {
+/// Over every transport, on the namespace `/` and on the vocabulary's own, all at once on one site: a conversation consists of
+/// waiting for the most part. Each is told its transport and namespace, its settings and its number.
+fn everywhere(vocabulary: &str, stage: &Stage, run: impl Fn([&str; 2], &Path, usize) + Sync) {
     let own = format!("/{vocabulary}");
+    let namespaces = ["/", &own];
+    // One after the other: a database takes only so many programs at once.
+    let casts: Vec<PathBuf> = (0..CONVERSATIONS).map(|number| stage.cast(number)).collect();
+    let transports = ["websocket", "polling", "upgrade"].into_iter().cycle();
     thread::scope(|scope| {
-        for transport in ["websocket", "polling", "upgrade"] {
-            for namespace in ["/", &own] {
-                let run = &run;
-                scope.spawn(move || run(transport, namespace));
-            }
+        for (number, (settings, transport)) in casts.iter().zip(transports).enumerate() {
+            let (run, namespace) = (&run, namespaces[number % 2]);
+            scope.spawn(move || run([transport, namespace], settings, number));
         }
     });
 }
 
 fn node(vocabulary: &str) {
-    everywhere(vocabulary, |transport, namespace| {
+    let stage = Stage::set(&[]);
+    everywhere(vocabulary, &stage, |by, settings, _| {
         let modules = tool("node_modules/socket.io-client");
         let mut command = Command::new("node");
         command.arg(script(&format!("{vocabulary}.mjs"))).env("NODE_PATH", modules.parent().unwrap());
-        succeeds(command, [transport, namespace], &[]);
+        succeeds(command, &stage, by, settings, &[]);
     });
 }
 
 fn python(vocabulary: &str, kind: &str) {
-    everywhere(vocabulary, |transport, namespace| {
+    let stage = Stage::set(&[]);
+    everywhere(vocabulary, &stage, |by, settings, _| {
         let mut command = Command::new(tool("venv/bin/python"));
         command.arg(script(&format!("{vocabulary}.py"))).env("PYTHONDONTWRITEBYTECODE", "1");
-        succeeds(command, [transport, namespace], &[kind]);
+        succeeds(command, &stage, by, settings, &[kind]);
     });
 }
 
@@ -137,19 +139,22 @@ fn asyncio(vocabulary: &str) {
     python(vocabulary, "asyncio");
 }
 
-/// A page of another origin: the same host, but not the server's port.
+/// Pages of other origins: the same host, but not the site's port.
 fn browser(vocabulary: &str) {
-    everywhere(vocabulary, |transport, namespace| {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
-        let stage = Stage::set(Some(&origin));
-        let results = serve_pages(listener, stage.settings.clone());
-        let query = format!("vocabulary={vocabulary}&mode={transport}&namespace={namespace}");
+    let listeners: Vec<TcpListener> = (0..CONVERSATIONS).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let origin = |listener: &TcpListener| format!("http://{}", listener.local_addr().unwrap());
+    let stage = Stage::set(&listeners.iter().map(origin).collect::<Vec<_>>());
+    everywhere(vocabulary, &stage, |[transport, namespace], settings, number| {
+        let listener = listeners[number].try_clone().unwrap();
+        let origin = origin(&listener);
+        let results = serve_pages(listener, settings.to_owned());
+        let [near, far] = &stage.ways.urls;
+        let query = format!("near={near}&far={far}&vocabulary={vocabulary}&mode={transport}&namespace={namespace}");
         let files = "client=/client.js&settings=/settings.json";
-        let browser = Browser::open(&format!("{origin}/page.html?server={}&{query}&{files}", stage.url()));
+        let browser = Browser::open(&format!("{origin}/page.html?{query}&{files}"));
         let result = results.recv_timeout(Duration::from_secs(90)).expect("a result within its time");
         drop(browser);
-        assert_eq!(result, "PASS", "{transport} {namespace}\n{}", stage.server.log());
+        assert_eq!(result, "PASS", "{transport} {namespace}\n{}", stage.logs());
     });
 }
 

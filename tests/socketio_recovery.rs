@@ -84,6 +84,7 @@ impl Member {
     /// Whether something came.
     fn take_next(&mut self) -> bool {
         let Some(heard) = self.returner.hear() else { return false };
+        assert_eq!(heard.refused, None);
         self.seen.extend(heard.message);
         if let Some((number, id)) = heard.acknowledged.filter(|(number, _)| *number != THE_END.1) {
             assert_eq!(self.open.first(), Some(&number), "answers come in the order of the requests");

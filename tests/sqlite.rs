@@ -13,7 +13,7 @@ use roomcast::config::Durability;
 use roomcast::hub::Place;
 use roomcast::hub::job::{Fault, Job, Ticket};
 use roomcast::id::{MessageId, RoomId, UserId};
-use roomcast::store::{self, Handle, OpenError, Settings};
+use roomcast::store::{self, Handle, OpenError, Options, Settings};
 use rusqlite::Connection;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -30,7 +30,8 @@ fn url(path: &Path) -> String {
 }
 
 fn open(url: &str, migrate: bool) -> Result<(), OpenError> {
-    store::open(url, migrate, Durability::Normal, "").map(drop)
+    let options = Options { migrate, durability: Durability::Normal, key: "", node: None };
+    store::open(url, &options).map(drop)
 }
 
 /// The sentence after the path, and whether trying again may help.
@@ -132,7 +133,7 @@ fn a_foreign_lock_makes_writing_unavailable_and_not_reading() {
 fn the_thread_says_what_is_wrong_and_when_it_is_over() {
     let path = scratch_dir().join("chat.db");
     let (bell, woken) = mpsc::channel();
-    let settings = Settings { queue: 10, patience: SOON };
+    let settings = Settings { queue: 10, patience: SOON, is_alone: true };
     let wake = Box::new(move || bell.send(()).unwrap_or(()));
     let mut handle = Handle::start(subject::open(&url(&path)).store, settings, wake).unwrap();
     let other = Connection::open(&path).unwrap();

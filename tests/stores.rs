@@ -4,6 +4,8 @@ mod attending;
 mod beginning;
 mod changes;
 mod chats;
+#[cfg(feature = "postgres")]
+mod nodes;
 mod others;
 mod stream;
 

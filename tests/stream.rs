@@ -2,7 +2,6 @@
 //! in `tests/stream/` who may ask, what crosses to other dialects, event streams and those who come back, and long lists.
 
 mod access;
-mod browser;
 mod crossing;
 mod ends;
 mod live;

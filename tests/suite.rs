@@ -6,6 +6,8 @@
 
 mod action;
 mod bench;
+#[cfg(feature = "redis")]
+mod broker;
 mod chat;
 mod chat_vocabulary;
 mod common;
@@ -20,9 +22,15 @@ mod event;
 mod http;
 mod init;
 mod metrics;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+mod nodes;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+mod nodes_trouble;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod readme;
+#[cfg(all(feature = "postgres", feature = "redis", feature = "sqlite"))]
+mod rolling;
 mod serve;
 mod simulation;
 mod socketio;

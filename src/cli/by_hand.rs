@@ -32,7 +32,7 @@ impl ByHand {
     /// Opens what is set. Only with `is_to_write` a database is made, or brought up to date.
     pub(super) fn open(config: &Config, is_to_write: bool) -> Result<Self, String> {
         check_kind(&config.database.0)?;
-        let opened = settings::open_store(config, is_to_write && config.migrate);
+        let opened = settings::open_store(config, is_to_write && config.migrate, None);
         let opened = opened.map_err(|error| match error.lacks_migration && config.migrate {
             true => format!("{}; roomcast serve sees to that", error.sentence),
             false => error.sentence,

@@ -56,7 +56,7 @@ fn store(config: &Config) -> Result<String, String> {
         return Ok("none: all rooms are ephemeral".into());
     }
     // Not migrated, for another version of this program may be running on it; that it is to be migrated is no fault.
-    let opened = match settings::open_store(config, false) {
+    let opened = match settings::open_store(config, false, None) {
         Ok(opened) => opened,
         Err(OpenError { sentence, lacks_migration: true, .. }) if config.migrate => {
             return Ok(format!("{sentence}; roomcast serve sees to that"));

@@ -39,7 +39,7 @@ const FOREIGN: &str = "
 #DATABASE_URL=sqlite:roomcast.db
 #DATABASE_URL=postgresql://USER:PASSWORD@localhost:5432/chatroom
 
-# For several nodes at once, which there can't be yet: not read so far.
+# Where several nodes meet to be one chat.
 #REDIS_HOST=localhost
 #REDIS_PORT=6379
 #REDIS_DB=0

@@ -15,10 +15,11 @@ use signal_hook::flag;
 use simple_logger::SimpleLogger;
 
 use super::{keys, print, settings};
+use crate::broker;
 use crate::config::{self, Config};
 use crate::dialect::DIALECTS;
 use crate::dialect::socketio::{Chat, Conversation, Namespaces, Vocabulary};
-use crate::id::Uuid;
+use crate::id::{NodeId, Uuid};
 use crate::server::{Ended, Server, Sockets, Supervisor};
 use crate::store::Opened;
 
@@ -48,20 +49,27 @@ fn serve(config: Config) -> Result<ExitCode, String> {
     let is_starting = end_at_a_signal()?;
     let supervisor = Supervisor::from_environment();
     // Before the port, so that nobody who connects has to wait for it.
-    let opened = open_store(&config, &supervisor)?;
-    let kept = opened.as_ref().map_or("nowhere: all rooms are ephemeral".into(), |opened| opened.description.clone());
     let (nonce, _) = Uuid::new_v4().as_u64_pair();
+    let node = (!config.broker.0.is_empty()).then_some(NodeId(nonce));
+    let opened = open_store(&config, node, &supervisor)?;
+    let broker = open_broker(&config, node, opened.as_ref(), &supervisor)?;
+    let kept = opened.as_ref().map_or("nowhere: all rooms are ephemeral".into(), |opened| opened.description.clone());
+    let others = broker.as_ref().map(|broker| {
+        let count = broker.others.len();
+        format!("; node {} of {} over {}", broker.node, count + 1, broker.description)
+    });
     let sockets = Sockets { namespaces: namespaces(config.socketio_vocabulary), verifier, echoes: false };
-    let mut server = Server::bind(config, sockets, opened, nonce).map_err(|error| error.to_string())?;
+    let mut server = Server::bind(config, sockets, opened, broker, nonce).map_err(|error| error.to_string())?;
     server.report_to(supervisor);
     // From here on signals are the server's.
     is_starting.store(false, Relaxed);
     let address = server.address();
     let paths: Vec<&str> = DIALECTS.iter().map(|dialect| dialect.path()).chain(["/socket.io/"]).collect();
     print(&format!(
-        "roomcast {} listens on http://{address}: {}, and HTTP; messages are kept in {kept}; up to {limit} connections\n",
+        "roomcast {} listens on http://{address}: {}, and HTTP; messages are kept in {kept}{}; up to {limit} connections\n",
         env!("CARGO_PKG_VERSION"),
-        paths.join(", ")
+        paths.join(", "),
+        others.unwrap_or_default()
     ));
     match server.run().map_err(|error| error.to_string())? {
         Ended::InOrder => Ok(ExitCode::SUCCESS),
@@ -91,23 +99,50 @@ fn end_at_a_signal() -> Result<Arc<AtomicBool>, String> {
 }
 
 /// Opens the store, if there is one. What may pass (the database is locked, the server not up yet) is waited for.
-fn open_store(config: &Config, supervisor: &Supervisor) -> Result<Option<Opened>, String> {
+fn open_store(config: &Config, node: Option<NodeId>, supervisor: &Supervisor) -> Result<Option<Opened>, String> {
     if config.database.0.is_empty() {
         return Ok(None);
     }
-    let give_up_at = Instant::now() + config.store_wait;
+    let open =
+        || settings::open_store(config, config.migrate, node).map_err(|error| (error.sentence, error.is_passing));
+    wait_for("store", config.store_wait, supervisor, open).map(Some)
+}
+
+/// Opens the broker, if there is one; it is waited for in the same way.
+fn open_broker(
+    config: &Config,
+    node: Option<NodeId>,
+    store: Option<&Opened>,
+    supervisor: &Supervisor,
+) -> Result<Option<broker::Opened>, String> {
+    let Some(node) = node else { return Ok(None) };
+    let is_first = store.and_then(|store| store.position).unwrap_or_default().number == 0;
+    let store = store.and_then(Opened::identity);
+    let open =
+        || broker::open(&config.broker.0, node, store, is_first).map_err(|error| (error.sentence, error.is_passing));
+    wait_for("broker", config.broker_wait, supervisor, open).map(Some)
+}
+
+/// Tries until it works, for that long; an error is a sentence, and whether it may pass.
+fn wait_for<T>(
+    part: &str,
+    patience: Duration,
+    supervisor: &Supervisor,
+    open: impl Fn() -> Result<T, (String, bool)>,
+) -> Result<T, String> {
+    let give_up_at = Instant::now() + patience;
     let mut pause = FIRST_PAUSE;
     loop {
-        match settings::open_store(config, config.migrate) {
-            Ok(opened) => return Ok(Some(opened)),
-            Err(error) if error.is_passing && Instant::now() + pause < give_up_at => {
-                let status = format!("waiting for the store: {}", error.sentence);
+        match open() {
+            Ok(opened) => return Ok(opened),
+            Err((sentence, true)) if Instant::now() + pause < give_up_at => {
+                let status = format!("waiting for the {part}: {sentence}");
                 log::warn!("{status}");
                 supervisor.tell(&status);
                 thread::sleep(pause);
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
-            Err(error) => return Err(error.sentence),
+            Err((sentence, _)) => return Err(sentence),
         }
     }
 }

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use crate::config::{Config, PREFIX, SETTINGS, Sources, by_flag};
-use crate::store::{self, OpenError, Opened};
+use crate::id::NodeId;
+use crate::store::{self, OpenError, Opened, Options};
 
 /// The file that settings may stand in, in the working directory.
 pub(super) const FILE: &str = ".env";
@@ -29,8 +30,9 @@ pub(super) fn read(mut arguments: lexopt::Parser, command: &str) -> Result<Optio
 }
 
 /// Opens the store that is set, once.
-pub(super) fn open_store(config: &Config, migrate: bool) -> Result<Opened, OpenError> {
-    store::open(&config.database.0, migrate, config.durability, &config.upstream_key.0)
+pub(super) fn open_store(config: &Config, migrate: bool, node: Option<NodeId>) -> Result<Opened, OpenError> {
+    let options = Options { migrate, durability: config.durability, key: &config.upstream_key.0, node };
+    store::open(&config.database.0, &options)
 }
 
 /// What the options are.
@@ -47,7 +49,8 @@ pub(super) fn help() -> String {
     }
     help.push_str(
         "\nWhere those are not set, HOST and PORT are taken for the address, DATABASE_URL or SHELLO_API_URL for the \
-         database,\nSHELLO_API_KEY for the upstream key, and DEBUG=true for --log debug.\n",
+         database,\nREDIS_URL, or REDIS_HOST, REDIS_PORT, REDIS_DB and REDIS_PASSWORD, for the broker, SHELLO_API_KEY for \
+         the upstream\nkey, and DEBUG=true for --log debug.\n",
     );
     help
 }

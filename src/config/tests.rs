@@ -15,9 +15,10 @@ fn the_defaults_are_those_of_the_design() {
     assert_eq!((config.rate, config.burst), (100, 200));
     assert_eq!((config.ping.as_secs(), config.pong.as_secs()), (25, 20));
     assert_eq!((config.handshake.as_secs(), config.drain.as_secs()), (10, 5));
-    assert!(config.origins.loopback);
+    assert!(config.origins.loopback && config.trust_proxies.is_empty() && config.linger.is_zero());
     assert_eq!((config.socketio_vocabulary, config.presence), (Vocabulary::Auto, Presence::Shared));
     assert_eq!((config.recovery, config.connect.as_secs()), (true, 45));
+    assert_eq!((config.broker.0.as_str(), config.broker_wait.as_secs()), ("", 30));
     assert!(config.jwt_secret.0.is_empty() && config.jwt_public_key.is_empty());
 }
 
@@ -32,6 +33,16 @@ fn flags_beat_the_environment_and_that_beats_the_file() {
     assert!(!sources.config().unwrap().origins.loopback);
     sources.flags = map(&[("rate", "3")]);
     assert_eq!(sources.config().unwrap().rate, 3);
+}
+
+#[test]
+fn a_time_may_be_none_where_that_makes_sense() {
+    let set = |flag, value| Sources { flags: map(&[(flag, value)]), ..Sources::default() }.config();
+    assert!(set("linger", "0").unwrap().linger.is_zero());
+    assert_eq!(set("linger", "10s").unwrap().linger.as_secs(), 10);
+    assert_eq!(set("drain", "0s").unwrap_err(), "--drain: \"0s\" is not a time such as 25s, 500ms or 2m");
+    let error = set("trust-proxies", "10.0.0.0/8, nginx").unwrap_err();
+    assert!(error.ends_with("is not a list of addresses and networks such as 127.0.0.1, 10.0.0.0/8"), "{error}");
 }
 
 #[test]
@@ -77,12 +88,22 @@ fn debug_is_the_word_for_a_level() {
     assert_eq!(log(&[("DEBUG", "True"), ("ROOMCAST_LOG", "warn")], &[]), LevelFilter::Warn);
 }
 
-/// They are for several nodes, which there are not yet.
 #[test]
-fn variables_for_redis_do_no_harm() {
-    let variables = [("REDIS_HOST", "localhost"), ("REDIS_PORT", "6379"), ("REDIS_DB", "0"), ("REDIS_PASSWORD", "")];
-    assert!(Sources { environment: map(&variables), ..Sources::default() }.config().is_ok());
-    assert!(Sources { file: map(&variables), ..Sources::default() }.config().is_ok());
+fn redis_is_named_by_a_url_or_by_its_parts() {
+    let broker = |environment: &[(&str, &str)], file: &[(&str, &str)]| {
+        let sources = Sources { environment: map(environment), file: map(file), ..Sources::default() };
+        sources.config().unwrap().broker.0
+    };
+    let parts = [("REDIS_HOST", "db"), ("REDIS_PORT", "6380"), ("REDIS_DB", "2"), ("REDIS_PASSWORD", "a/b@c#")];
+    assert_eq!(broker(&parts, &[]), "redis://:a%2Fb%40c%23@db:6380/2");
+    assert_eq!(broker(&[], &parts), "redis://:a%2Fb%40c%23@db:6380/2");
+    assert_eq!(broker(&[("REDIS_PASSWORD", "x"), ("REDIS_HOST", "::1")], &parts), "redis://:x@[::1]:6380/2");
+    assert_eq!(broker(&[("REDIS_PASSWORD", "x")], &[("REDIS_HOST", "db")]), "redis://:x@db:6379/0");
+    assert_eq!(broker(&[("REDIS_URL", "rediss://db/1"), ("REDIS_HOST", "other")], &[]), "rediss://db/1");
+    // Without a host there is none, whatever else is said of it.
+    assert_eq!(broker(&[("REDIS_HOST", ""), ("REDIS_PORT", "6379"), ("REDIS_DB", "0")], &[]), "");
+    assert_eq!(broker(&[("ROOMCAST_BROKER", "none")], &parts), "");
+    assert_eq!(broker(&[], &[]), "");
 }
 
 #[test]

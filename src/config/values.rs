@@ -6,6 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use crate::origin::{Origin, Origins};
+use crate::proxy::Proxies;
 
 /// A value that is never printed.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -64,6 +65,10 @@ pub(super) fn origins(text: &str) -> Result<Origins, String> {
     Ok(origins)
 }
 
+pub(super) fn proxies(text: &str) -> Result<Proxies, String> {
+    Proxies::parse(text).ok_or_else(|| "is not a list of addresses and networks such as 127.0.0.1, 10.0.0.0/8".into())
+}
+
 pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "yes" | "true" | "on" | "1" => Ok(true),
@@ -116,6 +121,11 @@ pub(crate) fn size(text: &str) -> Result<usize, String> {
     scaled(text, &units)
         .and_then(|bytes| usize::try_from(bytes).ok())
         .ok_or_else(|| "is not a size such as 65536, 64KiB or 1MiB".into())
+}
+
+/// A time that may be none.
+pub(super) fn pause(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { duration(text) }
 }
 
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {

@@ -12,7 +12,7 @@ mod frame;
 pub mod refusal;
 mod request;
 pub mod socketio;
-mod stream;
+pub mod stream;
 pub mod window;
 
 use http::StatusCode;

@@ -121,8 +121,31 @@ impl Api for Stream {
     }
 }
 
+/// What programs that are no clients are told of an event over a broker, if it is about what is said: on which channel, and
+/// a JSON text: what a stream tells, and which room it is about.
+pub fn notification(event: &Event) -> Option<(&'static str, String)> {
+    let room = match event {
+        Event::RoomMessage { stored: Some(stored), .. } => stored.room,
+        Event::Edited { room, .. } | Event::MessageDeleted { room, .. } => *room,
+        _ => return None,
+    };
+    let Told { kind, data } = told(event)?;
+    let channel = match kind {
+        "new_message" => "new_messages",
+        "updated_message" => "updated_messages",
+        _ => "deleted_messages",
+    };
+    Some((channel, frame::json(&Notification { change: data, chat_id: room.id.0 })))
+}
+
 /// Appends an event, if it is about what is said.
 pub(super) fn event(event: &Event, mark: Mark, wire: &mut Vec<u8>) {
+    if let Some(told) = told(event) {
+        sse::event(wire, Some(mark), |wire| put_json(wire, &told));
+    }
+}
+
+fn told(event: &Event) -> Option<Told<'_>> {
     let (kind, operation, shown) = match event {
         Event::RoomMessage { from, text, stored: Some(stored), .. } => {
             ("new_message", "INSERT", Shown::of_stored(from, text, stored))
@@ -134,10 +157,9 @@ pub(super) fn event(event: &Event, mark: Mark, wire: &mut Vec<u8>) {
             let text = was.as_ref().map(|was| was.text.as_str());
             ("deleted_message", "DELETE", Shown::of_former(*message, text, was.as_deref()))
         }
-        _ => return,
+        _ => return None,
     };
-    let told = Told { kind, data: ShownChange { operation, message: shown } };
-    sse::event(wire, Some(mark), |wire| put_json(wire, &told));
+    Some(Told { kind, data: ShownChange { operation, message: shown } })
 }
 
 /// Whether [`event`] has words for it.
@@ -379,6 +401,13 @@ struct ShownChange<'a> {
     operation: &'static str,
     #[serde(flatten)]
     message: Shown<'a>,
+}
+
+#[derive(Serialize)]
+struct Notification<'a> {
+    #[serde(flatten)]
+    change: ShownChange<'a>,
+    chat_id: i64,
 }
 
 #[derive(Serialize)]

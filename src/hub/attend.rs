@@ -8,8 +8,9 @@ use super::committed::Purpose;
 use super::durable::UNSET;
 use super::effect::{Attended, Effect, Event, Refusal, Reply, Stored, User, Who};
 use super::job::{self, Change, ChangeRecord, Job, MessageRecord, Missed, RoomRecord};
+use super::presence::PresentKey;
 use super::typing::Typing;
-use super::{Answer, Hub, session};
+use super::{Answer, Hub};
 use crate::id::{ConnectionId, Mark, RoomIds, RoomKey, SlotKey, Uuid};
 
 /// Whoever has missed more messages and changes begins anew.
@@ -55,9 +56,14 @@ impl Hub {
         self.check_may_change_user(slot)?;
         let Attend { user, follows_all, recovery } = attend;
         let pid = recovery.as_ref().map(|Recovery { pid, .. }| pid.clone());
+        let since = recovery.as_ref().and_then(|recovery| recovery.since);
         let most = self.limits.max_rooms_joined;
         let job = Job::Attend { user, most, follows_all, recovery, most_missed: MOST_MISSED };
-        Ok(self.submit(slot, job, Purpose::Attend { follows_all, pid }))
+        let purpose = Purpose::Attend { follows_all, pid };
+        Ok(match since {
+            Some(since) => self.read_return(slot, since, job, purpose),
+            None => self.submit(slot, job, purpose),
+        })
     }
 
     /// An attendee is whom its token names.
@@ -80,17 +86,18 @@ impl Hub {
         after: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
         let slot = asker.ok_or(Refusal::NotIdentified)?;
-        let job::Attended { user, rooms, chosen, mark, missed } = record;
+        let job::Attended { user, rooms, chosen, mark, mut missed } = record;
+        let mark = missed.as_mut().map_or(mark, |missed| self.trim(missed, mark));
         let (user, _) = self.known(user);
         // Who follows all has entered none but open rooms besides.
         let follows_all = follows_all && chosen.iter().all(|room| !room.is_private);
         let missed = missed.map(|missed| self.as_told(missed, [&rooms, &chosen]));
         let pid_text = pid.clone();
         self.leave_all(slot, effects);
-        self.be_user(slot, Some(Rc::clone(&user)));
         if let Some(session) = self.session_mut(slot) {
             session.attendee = Some(Box::new(Attendee { follows_all, pid, typings: Vec::new() }));
         }
+        self.be_user(slot, Some(Rc::clone(&user)));
         let (key, is_first) = self.presence.arrive(&user);
         for room in rooms.iter().chain(&chosen) {
             self.take_part(user.id, room, effects);
@@ -100,17 +107,32 @@ impl Hub {
         for room in own.chain(&chosen) {
             self.enter_if_possible(slot, room, effects);
         }
+        self.be_present_here(key);
         let others = self.acquaintances(key);
         if is_first {
             self.tell_presence(user.uuid, true, &others, after);
             self.remember_arrival(key);
-            self.note(Job::SetStatus { user: user.id, is_online: true });
+            self.note_status(user.id);
         }
         let passages = self.passages_for(key, pid_text.as_deref());
         let missed = missed.map(|missed| missed.into_iter().chain(passages).collect());
         let online = others.into_iter().chain([key]).map(|key| self.presence.living(key).user.uuid).collect();
         let has_chosen = !follows_all && !chosen.is_empty();
         Ok(Reply::Attended(Box::new(Attended { user, online, mark, missed, has_chosen })))
+    }
+
+    /// Other nodes hear of it, if the user was not present by a session here before.
+    fn be_present_here(&mut self, key: PresentKey) {
+        let present = self.presence.living_mut(key);
+        if std::mem::replace(&mut present.is_here, true) {
+            return;
+        }
+        let rooms = present.rooms.clone();
+        rooms.iter().for_each(|&room| self.rooms.touch(room));
+        if self.nodes.is_on() {
+            let moves = self.present_move(key);
+            self.note_move(|| moves);
+        }
     }
 
     fn enter_if_possible(&mut self, slot: SlotKey, record: &RoomRecord, effects: &mut Vec<Effect>) {
@@ -175,7 +197,8 @@ impl Hub {
     /// How far the outcomes that the hub has taken go: of all messages and changes up to there it has told whom they
     /// concern.
     pub fn mark(&self) -> Mark {
-        self.mark.unwrap_or_default()
+        let own = self.mark.unwrap_or_default();
+        self.nodes.told().map_or(own, |told| own.max(told.mark))
     }
 }
 
@@ -196,7 +219,7 @@ impl Names<'_> {
         let MessageRecord { id, user, sender: uuid, username, text, at, message_type, file, direct_to, .. } = message;
         // An outsider's name may look like that too, and another process has other connections of these numbers.
         let connection = username.strip_prefix("guest-").and_then(ConnectionId::parse);
-        let connection = connection.filter(|&id| user.is_none() && session::guest_uuid(self.hub.nonce, id) == uuid);
+        let connection = connection.filter(|&id| user.is_none() && self.hub.is_guest(id, uuid));
         let from = match connection {
             Some(connection) => Who::Guest { connection, uuid },
             None => match user {
@@ -221,7 +244,7 @@ impl Names<'_> {
 
     /// What nobody known has done, where it takes somebody to tell, is not told.
     fn change(&self, record: ChangeRecord) -> Option<Event> {
-        let ChangeRecord { message, room, user, at, what, was } = record;
+        let ChangeRecord { message, room, user, at, what, was, .. } = record;
         let was = was.map(Rc::new);
         let pair = self.record(room).and_then(|record| record.direct.as_deref());
         let direct_to = pair.map(|pair| the_other(pair, user.as_ref().map(|user| user.uuid)));
@@ -231,7 +254,7 @@ impl Names<'_> {
             Change::Reacted { emoji, is_removed } => {
                 Event::Reacted { message, room, direct_to, user: user?.uuid, emoji: emoji.into(), is_removed }
             }
-            Change::Confirmed { read_by } => {
+            Change::Confirmed { read_by, .. } => {
                 let user = user?;
                 Event::Confirmed { message, room, direct_to, user: user.id, user_uuid: user.uuid, at, read_by }
             }

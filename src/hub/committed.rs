@@ -5,18 +5,19 @@ use std::rc::Rc;
 use super::Hub;
 use super::attend::the_other;
 use super::effect::{Audience, Effect, Event, Refusal, Reply, User};
-use super::job::{Done, Fault, Outcome, RoomRecord, Ticket, UserRecord};
+use super::job::{Done, Fault, Order, Outcome, RoomRecord, Ticket};
+use super::nodes::{Notice, Written};
 use super::presence::tell_these;
 use super::say::Said;
 use super::session::Session;
-use crate::id::{Mark, Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
+use crate::id::{ChangeId, Mark, Reference, RoomId, SlotKey, UserId, Uuid};
 
 /// A job that the store has.
 pub(super) struct Pending {
     /// Whom to answer, if they are still there.
     pub(super) asker: Option<SlotKey>,
     /// The user that asked, if it was one.
-    pub(super) by: Option<Uuid>,
+    pub(super) by: Option<Rc<User>>,
     pub(super) purpose: Purpose,
 }
 
@@ -38,8 +39,17 @@ pub(super) enum Purpose {
     /// The asker enters the room.
     Enter,
     DeleteMessage,
+    /// Whether that user is online is noted.
+    NoteStatus {
+        user: UserId,
+        is_online: bool,
+    },
     /// What others have done was looked for.
     Look,
+    /// What has become of rooms, and of these users.
+    Survey {
+        users: Vec<UserId>,
+    },
     Edit {
         text: Rc<str>,
     },
@@ -53,6 +63,15 @@ pub(super) enum Purpose {
         is_removed: bool,
     },
     Say(Said),
+}
+
+/// What has become of a message.
+pub(super) struct Changed {
+    pub(super) room: RoomId,
+    pub(super) change: ChangeId,
+    /// Who said it, if they are told wherever they are.
+    pub(super) author: Option<UserId>,
+    pub(super) order: Option<Order>,
 }
 
 impl Hub {
@@ -69,6 +88,7 @@ impl Hub {
                         | Done::RoomCreated { .. }
                         | Done::RoomDeleted(_)
                         | Done::Missed { .. }
+                        | Done::Surveyed { .. }
                 )
             }
             (Err(_), _) => false,
@@ -82,7 +102,14 @@ impl Hub {
         if matches!(purpose, Purpose::Look) {
             return self.has_looked(&outcome);
         }
+        if let Purpose::NoteStatus { user, is_online } = purpose {
+            return self.status_noted(user, is_online, outcome.is_err());
+        }
+        if let Purpose::Survey { users } = purpose {
+            return self.has_surveyed(&users, outcome, effects);
+        }
         let mut after = Vec::new();
+        let order = outcome.as_ref().ok().and_then(Done::order);
         let reply = match outcome {
             Ok(done) => {
                 self.note_mark(&done);
@@ -90,7 +117,7 @@ impl Hub {
                     Done::MessageDeleted { .. }
                     | Done::Edited { .. }
                     | Done::Reacted { .. }
-                    | Done::Confirmed { .. } => self.message_changed(by, purpose, done, &mut after),
+                    | Done::Confirmed { .. } => self.message_changed(by.as_deref(), purpose, done, &mut after),
                     done => self.conclude(asker, purpose, done, effects, &mut after),
                 }
             }
@@ -107,14 +134,19 @@ impl Hub {
             }
         }
         effects.append(&mut after);
+        self.told_own(order);
         self.check_in_debug();
     }
 
     /// Notes how far the store is by what it has done.
     fn note_mark(&mut self, done: &Done) {
         let (message, change) = match done {
-            Done::Appended(appended) => (Some(appended.message), None),
-            Done::Attended(attended) => (Some(attended.mark.message), Some(attended.mark.change)),
+            // The first of a repeat may be another node's, and not told here yet.
+            Done::Appended(appended) if !appended.is_repeat => (Some(appended.message), None),
+            // Beside other nodes it may be farther than what is told here.
+            Done::Attended(attended) if !self.nodes.is_on() => {
+                (Some(attended.mark.message), Some(attended.mark.change))
+            }
             Done::Edited { change, .. } | Done::MessageDeleted { change, .. } => (None, Some(*change)),
             Done::Reacted { change, .. } | Done::Confirmed { change, .. } => (None, *change),
             _ => return,
@@ -145,8 +177,14 @@ impl Hub {
     ) -> Result<Reply, Refusal> {
         Ok(match (done, purpose) {
             (Done::User(record), Purpose::BeUser) => self.become_user(asker, record, effects),
-            (Done::User(record), Purpose::RenameUser) => self.user_renamed(record, after),
-            (Done::User(record), Purpose::DeleteUser) => self.user_deleted(record.id, after),
+            (Done::User(record), Purpose::RenameUser) => {
+                self.announce(|| Notice::UserRenamed(record.clone()));
+                self.user_renamed(record, after)
+            }
+            (Done::User(record), Purpose::DeleteUser) => {
+                self.announce(|| Notice::UserDeleted(record.id));
+                self.user_deleted(record.id, after)
+            }
             (Done::User(record), _) => {
                 let (user, online) = self.known(record);
                 Reply::User { user, online }
@@ -155,9 +193,18 @@ impl Hub {
                 Reply::Users { users: records.into_iter().map(|record| self.known(record)).collect() }
             }
             (Done::Room(record), Purpose::Enter) => self.enter_found(asker, &record, effects)?,
-            (Done::RoomCreated { room, participants }, _) => self.room_created(&room, participants, after),
-            (Done::Room(record), _) => self.room_renamed(&record, after),
-            (Done::RoomDeleted(id), _) => self.room_deleted(id, after),
+            (Done::RoomCreated { room, participants }, _) => {
+                self.announce(|| Notice::RoomCreated(room.clone(), participants.clone()));
+                self.room_created(&room, participants, after)
+            }
+            (Done::Room(record), _) => {
+                self.announce(|| Notice::RoomRenamed(record.clone()));
+                self.room_renamed(&record, after)
+            }
+            (Done::RoomDeleted(id), _) => {
+                self.announce(|| Notice::RoomDeleted(id));
+                self.room_deleted(id, after)
+            }
             (Done::Attended(record), Purpose::Attend { follows_all, pid }) => {
                 self.attended(asker, follows_all, pid, *record, effects, after)?
             }
@@ -175,41 +222,50 @@ impl Hub {
     /// Something has become of a message. `by`: who has done it.
     fn message_changed(
         &mut self,
-        by: Option<Uuid>,
+        by: Option<&User>,
         purpose: Purpose,
         done: Done,
         after: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
+        let uuid = by.map(|by| by.uuid);
         Ok(match (done, purpose) {
-            (Done::MessageDeleted { message, room, was, .. }, _) => {
-                let (direct_to, was) = (self.direct_to(room.id, by), was.map(Rc::new));
-                self.tell_room(room.id, Event::MessageDeleted { message, room, direct_to, was }, after);
+            (Done::MessageDeleted { message, room, was, change, order }, _) => {
+                let (direct_to, was) = (self.direct_to(room.id, uuid), was.map(Rc::new));
+                let event = Event::MessageDeleted { message, room, direct_to, was };
+                self.tell_change(&event, by, Changed { room: room.id, change, author: None, order }, after);
                 Reply::MessageDeleted { message }
             }
-            (Done::Edited { message, room, at, was, .. }, Purpose::Edit { text }) => {
-                let (direct_to, was) = (self.direct_to(room.id, by), was.map(Rc::new));
-                let (now, former) = (Rc::clone(&text), was.clone());
-                self.tell_room(room.id, Event::Edited { message, room, direct_to, text, at, was }, after);
-                Reply::Edited { message, at, text: now, was: former }
+            (Done::Edited { message, room, at, was, change, order }, Purpose::Edit { text }) => {
+                let (direct_to, was) = (self.direct_to(room.id, uuid), was.map(Rc::new));
+                let event = Event::Edited { message, room, direct_to, text: Rc::clone(&text), at, was: was.clone() };
+                self.tell_change(&event, by, Changed { room: room.id, change, author: None, order }, after);
+                Reply::Edited { message, at, text, was }
             }
-            (Done::Reacted { message, room, change }, Purpose::React { emoji, is_removed }) => {
-                if let (Some(_), Some(user)) = (change, by) {
-                    let direct_to = self.direct_to(room.id, by);
+            (Done::Reacted { message, room, change, order }, Purpose::React { emoji, is_removed }) => {
+                if let (Some(change), Some(user)) = (change, uuid) {
+                    let direct_to = self.direct_to(room.id, uuid);
                     let event = Event::Reacted { message, room, direct_to, user, emoji, is_removed };
-                    self.tell_room(room.id, event, after);
+                    self.tell_change(&event, by, Changed { room: room.id, change, author: None, order }, after);
                 }
                 Reply::Reacted { message }
             }
-            (Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change }, _) => {
-                if change.is_some() {
+            (Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change, order }, _) => {
+                if let Some(change) = change {
                     let direct_to = self.direct_to(room.id, Some(user_uuid));
                     let event = Event::Confirmed { message, room, direct_to, user, user_uuid, at, read_by };
-                    self.tell_room_and(author, room.id, &event, after);
+                    self.tell_change(&event, by, Changed { room: room.id, change, author, order }, after);
                 }
                 Reply::Confirmed { message, user, at }
             }
             _ => return Err(Refusal::Unavailable("the store has answered something else".into())),
         })
+    }
+
+    /// Tells what has become of a message, here and on other nodes.
+    fn tell_change(&mut self, event: &Event, by: Option<&User>, changed: Changed, after: &mut Vec<Effect>) {
+        self.tell_room_and(changed.author, changed.room, event, after);
+        self.announce_deed(changed.room, Written::Change(changed.change), event);
+        self.publish_change(event, by, changed);
     }
 
     /// With whom that one talks in the room, if it is the private one of two.
@@ -246,64 +302,6 @@ impl Hub {
         }
     }
 
-    /// The asker is that user now; in open rooms the others are told of the change.
-    fn become_user(&mut self, asker: Option<SlotKey>, record: UserRecord, effects: &mut Vec<Effect>) -> Reply {
-        let (user, _) = self.known(record);
-        let reply = Reply::User { user: Rc::clone(&user), online: true };
-        let Some(slot) = asker else { return reply };
-        let Some(from) = self.who(slot) else { return reply };
-        if from.user().is_some_and(|former| former.id == user.id) {
-            return reply;
-        }
-        for key in self.rooms_of(slot).to_vec() {
-            if !self.rooms.living(key).is_open() {
-                self.leave_room(slot, key, effects);
-            }
-        }
-        let rooms = self.rooms_of(slot).iter().map(|&key| (key, self.is_there_otherwise(slot, key)));
-        let rooms: Vec<_> = rooms.collect();
-        self.be_user(slot, Some(user));
-        let Some(to) = self.who(slot) else { return reply };
-        for (key, is_still_there) in rooms {
-            let (id, is_again) = (self.rooms.living(key).id(), self.is_there_otherwise(slot, key));
-            let event = Event::Switched { id, from: from.clone(), to: to.clone(), is_still_there, is_again };
-            effects.push(Effect::Tell { audience: Audience::Room { room: key, except: Some(slot) }, event });
-        }
-        reply
-    }
-
-    fn user_renamed(&mut self, record: UserRecord, after: &mut Vec<Effect>) -> Reply {
-        let (user, online) = self.known(record);
-        for slot in self.sessions_of(user.id).to_vec() {
-            if let Some(session) = self.session_mut(slot) {
-                session.user = Some(Rc::clone(&user));
-            }
-        }
-        if let Some(key) = self.presence.key_of(user.id) {
-            self.presence.living_mut(key).user = Rc::clone(&user);
-        }
-        let event = Event::UserRenamed { user: Rc::clone(&user) };
-        after.push(Effect::Tell { audience: Audience::Everybody, event });
-        Reply::User { user, online }
-    }
-
-    fn user_deleted(&mut self, user: UserId, after: &mut Vec<Effect>) -> Reply {
-        for slot in self.sessions_of(user).to_vec() {
-            self.stop_all_typing(slot, after);
-            self.leave_all(slot, after);
-            if self.is_attendee(slot) {
-                after.push(Effect::Dismiss { slot });
-            }
-            self.stop_attending(slot);
-            self.be_user(slot, None);
-        }
-        if let Some(key) = self.presence.key_of(user) {
-            self.be_absent(key, after);
-        }
-        after.push(Effect::Tell { audience: Audience::Everybody, event: Event::UserDeleted { user } });
-        Reply::UserDeleted { user }
-    }
-
     fn enter_found(
         &mut self,
         asker: Option<SlotKey>,
@@ -319,95 +317,13 @@ impl Hub {
         Ok(Reply::Entered { room: record.ids() })
     }
 
-    fn room_created(&mut self, record: &RoomRecord, participants: Vec<UserRecord>, after: &mut Vec<Effect>) -> Reply {
-        let (id, name): (_, Rc<str>) = (record.id, record.name.as_str().into());
-        if record.is_private {
-            self.chat_created(record, participants, after);
-        } else {
-            self.take_up(record);
-            let event = Event::RoomCreated { id, name: Rc::clone(&name), owner: record.owner };
-            after.push(Effect::Tell { audience: Audience::Everybody, event });
-        }
-        Reply::Room { room: record.ids(), name }
-    }
-
-    /// Those who take part in a new private room hear of it wherever they attend.
-    fn chat_created(&mut self, record: &RoomRecord, participants: Vec<UserRecord>, after: &mut Vec<Effect>) {
-        let participants: Rc<[Rc<User>]> = participants.into_iter().map(|user| self.known(user).0).collect();
-        let mut sessions = Vec::new();
-        for user in participants.iter() {
-            self.take_part(user.id, record, after);
-            sessions.extend_from_slice(self.attending(user.id));
-        }
-        // Whoever was named twice hears of it once.
-        sessions.sort_unstable();
-        sessions.dedup();
-        let owner = participants.iter().find(|user| Some(user.id) == record.owner).map(|user| user.uuid);
-        let (room, name) = (record.ids(), record.name.as_str().into());
-        tell_these(sessions, Event::ChatCreated { room, name, owner, participants }, after);
-    }
-
-    fn room_renamed(&mut self, record: &RoomRecord, after: &mut Vec<Effect>) -> Reply {
-        let (id, name): (_, Rc<str>) = (record.id, record.name.as_str().into());
-        let event = Event::RoomRenamed { id, name: Rc::clone(&name) };
-        if !record.is_private {
-            self.take_up(record);
-            after.push(Effect::Tell { audience: Audience::Everybody, event });
-        } else if self.rooms.find_durable(id.into()).is_some() {
-            self.take_up(record);
-            self.tell_room(id, event, after);
-        }
-        Reply::Room { room: record.ids(), name }
-    }
-
-    /// Keeps the sessions' lists in step with the rooms.
-    pub(super) fn take_up(&mut self, record: &RoomRecord) -> RoomKey {
-        let (key, absorbed) = self.rooms.take_up(record);
-        if let Some(absorbed) = absorbed {
-            for session in self.sessions.iter_mut().flatten() {
-                session.rooms.iter_mut().filter(|room| **room == absorbed).for_each(|room| *room = key);
-            }
-        }
-        key
-    }
-
-    fn room_deleted(&mut self, id: RoomId, after: &mut Vec<Effect>) -> Reply {
-        let key = self.rooms.find_durable(id.into());
-        let is_open = self.rooms.find_open(id.into()).is_some();
-        if let Some(key) = key {
-            let room = Rc::clone(&self.rooms.living(key).name);
-            let dissolved = self.rooms.dissolve(key);
-            for user in dissolved.present {
-                self.presence.living_mut(user).rooms.retain(|room| *room != key);
-            }
-            for member in dissolved.members {
-                if let Some(session) = self.session_mut(member) {
-                    session.rooms.retain(|room| *room != key);
-                }
-                if self.is_listener(member) {
-                    after.push(Effect::Dismiss { slot: member });
-                    continue;
-                }
-                let mut tell = |event| after.push(Effect::Tell { audience: Audience::Session(member), event });
-                tell(Event::Expelled { room: Rc::clone(&room) });
-                if !is_open {
-                    tell(Event::RoomDeleted { id });
-                }
-            }
-        }
-        if is_open {
-            after.push(Effect::Tell { audience: Audience::Everybody, event: Event::RoomDeleted { id } });
-        }
-        Reply::RoomDeleted { id }
-    }
-
     /// Tells the room; and if it is the private one of two, these also where they have not entered it.
     pub(super) fn tell_room(&self, room: RoomId, event: Event, after: &mut Vec<Effect>) {
         self.tell_room_and(None, room, &event, after);
     }
 
     /// Tells that user too, wherever else they are.
-    fn tell_room_and(&self, user: Option<UserId>, room: RoomId, event: &Event, after: &mut Vec<Effect>) {
+    pub(super) fn tell_room_and(&self, user: Option<UserId>, room: RoomId, event: &Event, after: &mut Vec<Effect>) {
         let key = self.rooms.find_durable(room.into());
         if let Some(key) = key {
             after.push(Effect::Tell { audience: Audience::Room { room: key, except: None }, event: event.clone() });

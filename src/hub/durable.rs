@@ -175,7 +175,7 @@ impl Hub {
     }
 
     pub(super) fn submit(&mut self, slot: SlotKey, job: Job, purpose: Purpose) -> Answer {
-        let by = self.session(slot).and_then(|session| session.user.as_ref()).map(|user| user.uuid);
+        let by = self.session(slot).and_then(|session| session.user.clone());
         Answer::Later(self.give(job, Pending { asker: Some(slot), by, purpose }))
     }
 
@@ -185,11 +185,16 @@ impl Hub {
     }
 
     pub(super) fn give(&mut self, job: Job, pending: Pending) -> Ticket {
-        self.last_ticket += 1;
-        let ticket = Ticket(self.last_ticket);
+        let ticket = self.next_ticket();
+        self.nodes.note_job(ticket, &job);
         self.jobs.push((ticket, job));
         self.pending.insert(ticket, pending);
         ticket
+    }
+
+    pub(super) fn next_ticket(&mut self) -> Ticket {
+        self.last_ticket += 1;
+        Ticket(self.last_ticket)
     }
 
     /// The room of that reference, if the session is in it. The refusal does not tell whether there is such a room.

@@ -4,16 +4,16 @@ mod done;
 
 pub use done::{
     Appended, Attended, Change, ChangeRecord, ChatRecord, Deed, Direct, Done, Fault, Former, MessageRecord, Missed,
-    Outcome, Outside, Reader, RoomRecord, UserRecord,
+    Order, Outcome, Outside, Reader, RoomRecord, UserRecord,
 };
 
-use crate::id::{Mark, MessageId, Reference, RoomId, Target, UserId, Uuid};
+use crate::id::{Mark, MessageId, Position, Reference, RoomId, Target, UserId, Uuid};
 use crate::timestamp::{Clock, Timestamp};
 
 use super::command::{Page, Recovery};
 
 /// Names a job that was given to the store: 1, 2, 3, … in the order in which they were given.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct Ticket(pub u64);
 
 /// Work for the store.
@@ -167,6 +167,25 @@ pub enum Job {
     },
     /// Looks for what other programs have written since the last look. Answered by [`Done::Outside`].
     Look,
+    /// What other nodes have written since then, in the order in which it is told everywhere. Answered by [`Done::CaughtUp`].
+    CatchUp {
+        /// In these rooms;
+        rooms: Vec<RoomId>,
+        /// in the private rooms of these users; and of messages of these users, who has read them.
+        users: Vec<UserId>,
+        /// After that.
+        since: Position,
+        /// How many messages and changes at most.
+        most: usize,
+    },
+    /// All open rooms, and of these users what they are called and in which private rooms they take part: what there is to
+    /// know again after it was not heard of for a while. Answered by [`Done::Surveyed`].
+    Survey {
+        /// Those of whom somebody is here.
+        users: Vec<UserId>,
+        /// How many rooms may be named for each.
+        most: usize,
+    },
     /// What happened in an open room since then. Answered by [`Done::Missed`].
     ReadMissed {
         /// Which room.
@@ -244,9 +263,23 @@ impl Job {
             | Self::DeleteRoom { .. }
             | Self::ReadMessages { .. }
             | Self::Look
+            | Self::CatchUp { .. }
+            | Self::Survey { .. }
             | Self::ReadMissed { .. }
             | Self::ListReaders { .. } => {}
         }
+    }
+
+    /// Whether it may say or change something that other nodes have to tell, in the one order of all.
+    pub fn takes_a_place(&self) -> bool {
+        matches!(
+            self,
+            Self::Append(_)
+                | Self::EditMessage { .. }
+                | Self::DeleteMessage { .. }
+                | Self::React { .. }
+                | Self::Confirm { .. }
+        )
     }
 
     /// Whether it may change something.
@@ -260,6 +293,8 @@ impl Job {
                 | Self::FindRoom { .. }
                 | Self::ReadMessages { .. }
                 | Self::Look
+                | Self::CatchUp { .. }
+                | Self::Survey { .. }
                 | Self::ReadMissed { .. }
                 | Self::ListReaders { .. }
         )

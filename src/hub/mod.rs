@@ -19,11 +19,14 @@ mod durable;
 mod effect;
 pub mod job;
 mod lapse;
+pub mod nodes;
 mod outside;
 mod presence;
 mod room;
+mod roster;
 mod say;
 mod session;
+mod status;
 mod talk;
 mod typing;
 mod visit;
@@ -47,10 +50,12 @@ use crate::timestamp::{Clock, Timestamp};
 use committed::Pending;
 use job::{Job, RoomRecord, Ticket};
 use lapse::Lapses;
+use nodes::{Move, Nodes};
 use outside::Look;
 use presence::Presence;
 use room::Rooms;
 use session::{Asker, Session};
+use status::Statuses;
 
 /// How much there may be of what clients make.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +80,8 @@ pub struct Hub {
     users: HashMap<UserId, SmallVec<[SlotKey; 2]>>,
     rooms: Rooms,
     presence: Presence,
+    statuses: Statuses,
+    nodes: Nodes,
     /// Who is typing: the session, and where.
     typings: Lapses<(SlotKey, typing::Place)>,
     next_id: u64,
@@ -105,6 +112,8 @@ impl Hub {
             users: HashMap::new(),
             rooms: Rooms::default(),
             presence: Presence::new(),
+            statuses: Statuses::default(),
+            nodes: Nodes::default(),
             typings: Lapses::of(typing::TYPING),
             next_id: 0,
             limits,
@@ -130,10 +139,10 @@ impl Hub {
 
     /// A connection in `slot` begins to take part. Gives it the next connection id and welcomes it.
     pub fn open(&mut self, slot: SlotKey, effects: &mut Vec<Effect>) -> ConnectionId {
-        let id = ConnectionId(self.next_id);
-        self.next_id += 1;
+        let id = self.next_connection_id();
         self.seat(slot, Asker::Client(id));
         self.slots.insert(id, slot);
+        self.note_move(|| Move::Open(id));
         effects.push(Effect::Reply { to: slot, reply: Reply::Welcome { id }, tag: None });
         self.check_in_debug();
         id
@@ -205,6 +214,11 @@ impl Hub {
         self.session(slot).is_some_and(Session::is_busy)
     }
 
+    /// Whether the session in `slot` has asked something that is not answered yet.
+    pub fn owes_reply(&self, slot: SlotKey) -> bool {
+        self.session(slot).is_some_and(Session::awaits_reply)
+    }
+
     /// The connection in `slot` has ended: it leaves its rooms, and its id leads nowhere from now on. What it has given
     /// to the store is stored, and told to others, all the same.
     pub fn close(&mut self, slot: SlotKey, effects: &mut Vec<Effect>) {
@@ -215,6 +229,7 @@ impl Hub {
         if let Some(session) = self.sessions.get_mut(slot.index()).and_then(Option::take) {
             if let Asker::Client(id) = session.asker {
                 self.slots.remove(&id);
+                self.note_move(|| Move::Close(id));
             }
             for ticket in session.open_tickets() {
                 if let Some(pending) = self.pending.get_mut(&ticket) {
@@ -225,9 +240,10 @@ impl Hub {
         self.check_in_debug();
     }
 
-    /// Whether time makes a difference: somebody takes part whose presence or typing may lapse.
+    /// Whether time makes a difference: somebody takes part whose presence or typing may lapse, or something is to be tried
+    /// again.
     pub fn counts_time(&self) -> bool {
-        !self.presence.is_empty()
+        !self.presence.is_empty() || self.nodes.is_on() || self.statuses.next_due().is_some()
     }
 
     /// It is so long since the server's start. To be said before anything is asked, lest what is to last from now on is
@@ -239,6 +255,8 @@ impl Hub {
     /// It is so long since the server's start: what is due by now happens.
     pub fn advance(&mut self, now: Duration, effects: &mut Vec<Effect>) {
         self.note_time(now);
+        self.keep_in_touch();
+        self.retry_statuses();
         let have_stopped = self.stop_lapsed_typing(effects);
         if self.see_off(effects) || have_stopped {
             self.check_in_debug();
@@ -247,7 +265,8 @@ impl Hub {
 
     /// When [`Hub::advance`] has something to do next, if nothing else happens.
     pub fn next_lapse(&self) -> Option<Duration> {
-        self.typings.next().into_iter().chain(self.presence.next_lapse()).min()
+        let lapses = [self.typings.next(), self.presence.next_lapse()];
+        lapses.into_iter().chain([self.statuses.next_due(), self.nodes.next_due()]).flatten().min()
     }
 
     /// What the hub wants stored or looked up since the last call, at this time of day: messages get later times than all
@@ -295,6 +314,7 @@ impl Hub {
         self.pending.shrink_to_fit();
         self.rooms.give_back();
         self.presence.give_back();
+        self.give_back_away();
         self.typings.give_back();
     }
 

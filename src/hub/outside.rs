@@ -2,10 +2,11 @@
 
 use super::Hub;
 use super::committed::{Pending, Purpose};
-use super::effect::Effect;
-use super::job::{Deed, Done, Job, Missed, Outcome, Outside};
+use super::effect::{Effect, Event, Who};
+use super::job::{Change, Deed, Done, Job, Missed, Outcome, Outside, RoomRecord};
+use super::nodes::Written;
 use super::presence::PresentKey;
-use crate::id::RoomKey;
+use crate::id::{ConnectionId, RoomKey};
 
 /// Whether the store looks for what others have done.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +40,7 @@ impl Hub {
     /// Whether taking this may change who is in which room.
     pub fn moves_members_by(&self, outside: &Outside) -> bool {
         let Some(key) = self.rooms.find_durable(outside.room.id.into()) else { return true };
-        outside.participants.iter().any(|&user| self.is_new_to(user, outside.room.id))
+        outside.participants.iter().flatten().any(|&user| self.is_new_to(user, outside.room.id))
             || self.former_participants(key, outside).next().is_some()
     }
 
@@ -47,7 +48,7 @@ impl Hub {
     fn former_participants(&self, key: RoomKey, outside: &Outside) -> impl Iterator<Item = PresentKey> {
         let takes_part = |&user: &PresentKey| {
             let user = &self.presence.living(user).user;
-            outside.participants.contains(&user.id)
+            outside.participants.as_ref().is_none_or(|participants| participants.contains(&user.id))
         };
         self.rooms.living(key).present.iter().copied().filter(move |user| !takes_part(user))
     }
@@ -64,26 +65,53 @@ impl Hub {
         if !room.is_private {
             self.take_up(&room);
         }
-        for user in participants {
+        for user in participants.into_iter().flatten() {
             self.take_part(user, &room, effects);
         }
+        let written = match &what {
+            Deed::Said(message) => Written::Message(message.id),
+            Deed::Changed(_, change) => Written::Change(*change),
+        };
+        if matches!(written, Written::Message(_)) {
+            self.messages[1] += 1;
+        }
+        let first = effects.len();
+        self.tell_deed(&room, what, None, effects);
+        if let Some(Effect::Tell { event, .. }) = effects.get(first) {
+            self.announce_deed(room.id, written, event);
+        }
+        self.check_in_debug();
+    }
+
+    /// Tells what another program or node has done. `connection`: the one that did it, on another node.
+    pub(super) fn tell_deed(
+        &mut self,
+        room: &RoomRecord,
+        what: Deed,
+        connection: Option<ConnectionId>,
+        effects: &mut Vec<Effect>,
+    ) {
         let mut known = self.mark.unwrap_or_default();
-        let mut missed = Missed::default();
+        let (mut missed, mut to) = (Missed::default(), None);
         match what {
             Deed::Said(message) => {
                 known.message = known.message.max(message.id);
-                self.messages[1] += 1;
                 missed.messages.push((room.ids(), message));
             }
             Deed::Changed(record, change) => {
+                if let Change::Confirmed { author, .. } = record.what {
+                    to = author;
+                }
                 known.change = known.change.max(change);
                 missed.changes.push(record);
             }
         }
         self.mark = Some(known);
-        for event in self.as_told(missed, [std::slice::from_ref(&room), &[]]) {
-            self.tell_room(room.id, event, effects);
+        for mut event in self.as_told(missed, [std::slice::from_ref(room), &[]]) {
+            if let Event::RoomMessage { from: Who::User { connection: by, .. }, .. } = &mut event {
+                *by = connection;
+            }
+            self.tell_room_and(to, room.id, &event, effects);
         }
-        self.check_in_debug();
     }
 }

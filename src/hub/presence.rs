@@ -2,7 +2,8 @@
 //!
 //! A user is *present* from its first attending session on, until a while after the last has gone: whoever reloads a
 //! page was never away. The private rooms in which present users take part are known to the hub, and each room knows
-//! its present participants; those are whom a user shares its presence with.
+//! its present participants; those are whom a user shares its presence with. Beside other nodes, users whose sessions are
+//! there are present as well, and known with their rooms.
 
 use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
@@ -13,9 +14,10 @@ use smallvec::SmallVec;
 
 use super::Hub;
 use super::effect::{Audience, Effect, Event, User};
-use super::job::{Job, RoomRecord};
+use super::job::RoomRecord;
 use super::lapse::{LapseKey, Lapses};
-use crate::id::{Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
+use super::nodes::Move;
+use crate::id::{NodeId, Reference, RoomId, RoomKey, SlotKey, UserId, Uuid};
 
 /// So long after its last session a user is still here.
 const GRACE: Duration = Duration::from_secs(5);
@@ -41,11 +43,22 @@ pub(super) struct PresentKey(u32);
 
 pub(super) struct Present {
     pub(super) user: Rc<User>,
-    /// Its attending sessions. None: it has gone and may come back.
+    /// Its attending sessions here. None: it has gone and may come back, or is on other nodes.
     pub(super) sessions: SmallVec<[SlotKey; 2]>,
+    /// It is present by a session here; other nodes know it from us.
+    pub(super) is_here: bool,
+    /// The other nodes on which it is present.
+    pub(super) nodes: SmallVec<[NodeId; 1]>,
     /// The private rooms in which it takes part: no more than a session may be in.
     pub(super) rooms: Vec<RoomKey>,
     lapse: Option<LapseKey>,
+}
+
+impl Present {
+    /// It has gone and may come back.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.lapse.is_some()
+    }
 }
 
 pub(super) struct Presence {
@@ -111,9 +124,10 @@ impl Presence {
             self.living_mut(key).user = Rc::clone(user);
             return (key, false);
         }
-        let (user, sessions, rooms) = (Rc::clone(user), SmallVec::new(), Vec::new());
+        let (user, sessions, nodes, rooms) = (Rc::clone(user), SmallVec::new(), SmallVec::new(), Vec::new());
         let (id, uuid) = (user.id, user.uuid);
-        let key = PresentKey(self.users.insert(Present { user, sessions, rooms, lapse: None }) as u32);
+        let present = Present { user, sessions, is_here: false, nodes, rooms, lapse: None };
+        let key = PresentKey(self.users.insert(present) as u32);
         self.by_id.insert(id, key);
         self.by_uuid.insert(uuid, key);
         (key, true)
@@ -133,6 +147,14 @@ impl Presence {
         let present = &mut self.users[key.0 as usize];
         present.sessions.retain(|other| *other != slot);
         if present.sessions.is_empty() && present.lapse.is_none() {
+            present.lapse = Some(self.leaving.arm(key, now));
+        }
+    }
+
+    /// The user is present nowhere any more, and may come back for a while.
+    pub(super) fn begin_leaving(&mut self, key: PresentKey, now: Duration) {
+        let present = &mut self.users[key.0 as usize];
+        if present.lapse.is_none() {
             present.lapse = Some(self.leaving.arm(key, now));
         }
     }
@@ -179,7 +201,7 @@ impl Presence {
         }
     }
 
-    fn keys(&self) -> impl Iterator<Item = PresentKey> {
+    pub(super) fn keys(&self) -> impl Iterator<Item = PresentKey> {
         self.users.iter().map(|(key, _)| PresentKey(key as u32))
     }
 
@@ -192,7 +214,9 @@ impl Presence {
             let present = self.living(key);
             assert_eq!(self.by_id.get(&present.user.id), Some(&key), "{:?} is not found", present.user);
             assert_eq!(self.by_uuid.get(&present.user.uuid), Some(&key), "{:?} is not found", present.user);
-            assert_eq!(present.sessions.is_empty(), present.lapse.is_some(), "{:?} stays for ever", present.user);
+            let is_kept = !present.sessions.is_empty() || !present.nodes.is_empty();
+            assert!(is_kept || present.lapse.is_some(), "{:?} stays for ever", present.user);
+            assert!(present.sessions.is_empty() || (present.is_here && present.lapse.is_none()), "{:?}", present.user);
             (key, present)
         })
     }
@@ -229,7 +253,10 @@ impl Hub {
         self.rooms.add_present(room, key);
         let present = self.presence.living_mut(key);
         present.rooms.push(room);
-        for slot in present.sessions.clone() {
+        if present.is_here {
+            self.note_move(|| Move::TakePart { user, room: record.clone() });
+        }
+        for slot in self.presence.living(key).sessions.clone() {
             let rooms = self.rooms_of(slot);
             if self.follows_all(slot) && !rooms.contains(&room) && rooms.len() < limit {
                 self.enter(slot, room, effects);
@@ -244,8 +271,14 @@ impl Hub {
                 self.leave_room(slot, room, effects);
             }
         }
-        self.presence.living_mut(user).rooms.retain(|other| *other != room);
+        let present = self.presence.living_mut(user);
+        present.rooms.retain(|other| *other != room);
+        let (user_id, is_here) = (present.user.id, present.is_here);
+        let room_id = self.rooms.living(room).id();
         self.rooms.remove_present(room, user);
+        if let Some(room) = room_id.filter(|_| is_here) {
+            self.note_move(|| Move::TakeNoPart { user: user_id, room });
+        }
     }
 
     /// The other present users with whom that one shares its presence, each once.
@@ -272,14 +305,28 @@ impl Hub {
     pub(super) fn see_off(&mut self, effects: &mut Vec<Effect>) -> bool {
         let mut were_any = false;
         while let Some(key) = self.presence.take_lapsed(self.now) {
-            self.be_absent(key, effects);
+            self.be_gone_from_here(key);
+            if self.presence.living(key).nodes.is_empty() {
+                self.be_absent(key, effects);
+            }
             were_any = true;
         }
         were_any
     }
 
+    /// The user is not present by a session here any more. It may be on other nodes.
+    fn be_gone_from_here(&mut self, key: PresentKey) {
+        let present = self.presence.living_mut(key);
+        let (user, rooms) = (present.user.id, present.rooms.clone());
+        if std::mem::take(&mut present.is_here) {
+            rooms.into_iter().for_each(|room| self.rooms.touch(room));
+            self.note_move(|| Move::Absent(user));
+        }
+    }
+
     /// The user is gone, whatever sessions it has: those are for the caller to see to.
     pub(super) fn be_absent(&mut self, key: PresentKey, effects: &mut Vec<Effect>) {
+        self.be_gone_from_here(key);
         let others = self.acquaintances(key);
         let Present { user, rooms, .. } = self.presence.remove(key);
         let room_ids = self.ids_of(&rooms);
@@ -288,7 +335,7 @@ impl Hub {
         }
         self.tell_presence(user.uuid, false, &others, effects);
         self.remember_passage(user.uuid, room_ids, false);
-        self.note(Job::SetStatus { user: user.id, is_online: false });
+        self.note_status(user.id);
     }
 }
 

@@ -8,6 +8,7 @@ use super::committed::Purpose;
 use super::durable::UNSET;
 use super::effect::{Audience, Effect, Event, Refusal, Reply, Stored, Who};
 use super::job::{Appended, Author, Draft, Job};
+use super::nodes::Written;
 use super::presence::tell_these;
 use super::{Answer, Hub};
 use crate::id::{RoomKey, SlotKey, Target, UserId};
@@ -48,6 +49,7 @@ impl Hub {
         }
         let (room, text) = (Rc::clone(&room.name), text.into_shared());
         self.messages[0] += 1;
+        self.tell_nodes_of_said(&room, &from, &text);
         let event = Event::RoomMessage { room: Rc::clone(&room), from, text: Rc::clone(&text), stored: None };
         effects.push(Effect::Tell { audience: Audience::Room { room: key, except: Some(slot) }, event });
         Ok(Answer::Now(Reply::SaidToRoom { room, text }))
@@ -93,7 +95,7 @@ impl Hub {
         said: Said,
         after: &mut Vec<Effect>,
     ) -> Reply {
-        let Appended { message, room, author, direct, at, is_repeat } = appended;
+        let Appended { message, room, author, direct, at, is_repeat, order } = appended;
         let Said { from, text, by_name, message_type, file, hears_itself } = said;
         self.messages[1] += u64::from(!is_repeat);
         let author = author.map(|author| Who::User { user: self.known(author).0, connection: None });
@@ -103,18 +105,23 @@ impl Hub {
                 self.take_part(user, &direct.room, after);
             }
         }
-        let key = self.rooms.find_durable(room.id.into());
+        let (place, key) = (room.id, self.rooms.find_durable(room.id.into()));
         // Of a repeat the room of the first may be gone: then it is the one that the asker has in mind.
         let name =
             key.map(|key| Rc::clone(&self.rooms.living(key).name)).or_else(|| by_name.clone()).unwrap_or_default();
         let except = asker.filter(|_| !hears_itself);
-        let (direct_to, to) = (direct.as_ref().map(|direct| direct.to.uuid), direct.map(|direct| direct.to.id));
+        let direct_to = direct.as_ref().map(|direct| direct.to.uuid);
+        let to = direct.as_ref().map(|direct| direct.to.id);
         let aside = to.map(|to| self.attending_elsewhere(to, key, except)).unwrap_or_default();
-        let delivered = if is_repeat { 0 } else { self.told_count(asker, key, &aside) };
+        let away = to.map_or(0, |to| self.away_from(to, key));
+        let delivered = if is_repeat { 0 } else { away + self.told_count(asker, key, &aside) };
         let stored = Rc::new(Stored { message, room, at, message_type, file, direct_to, delivered });
         if let (Some(from), false) = (from.clone().or(author), is_repeat) {
+            let direct = direct.as_ref().map(|direct| (&direct.room, direct.to.id));
+            self.publish_message(&from, &text, &stored, direct, order);
             let (room, text, stored) = (Rc::clone(&name), Rc::clone(&text), Some(Rc::clone(&stored)));
             let event = Event::RoomMessage { room, from, text, stored };
+            self.announce_deed(place, Written::Message(message), &event);
             tell_these(aside, event.clone(), after);
             if let Some(room) = key {
                 after.push(Effect::Tell { audience: Audience::Room { room, except }, event });
@@ -131,7 +138,8 @@ impl Hub {
 
     /// How many sessions are told, the asker apart.
     fn told_count(&self, asker: Option<SlotKey>, room: Option<RoomKey>, aside: &[SlotKey]) -> usize {
-        let members = room.map_or(0, |room| self.members(room).len());
+        let away = room.map_or(0, |room| self.rooms.living(room).away.len());
+        let members = away + room.map_or(0, |room| self.members(room).len());
         let is_in = asker.is_some_and(|asker| room.is_some_and(|room| self.rooms_of(asker).contains(&room)));
         let is_aside = asker.is_some_and(|asker| aside.contains(&asker));
         members + aside.len() - usize::from(is_in) - usize::from(is_aside)

@@ -83,6 +83,11 @@ impl Session {
             || queue.open.len() >= MAX_OPEN
     }
 
+    /// Whether something that it has asked is not answered yet.
+    pub(super) fn awaits_reply(&self) -> bool {
+        self.queue.is_some()
+    }
+
     /// Whether nothing more should be asked for now.
     pub(super) fn is_busy(&self) -> bool {
         self.queue.as_ref().is_some_and(|queue| !queue.waiting.is_empty() || queue.open.len() >= MAX_OPEN)
@@ -106,6 +111,17 @@ impl Session {
     /// The store has the request now.
     pub(super) fn await_store(&mut self, ticket: Ticket, is_message: bool, tag: Option<Box<Tag>>) {
         self.queue.get_or_insert_default().open.push_back(Open::Asked { ticket, is_message, tag });
+    }
+
+    /// What was asked by one job is asked by another.
+    pub(super) fn await_instead(&mut self, former: Ticket, new: Ticket) {
+        for open in self.queue.iter_mut().flat_map(|queue| &mut queue.open) {
+            if let Open::Asked { ticket, .. } = open
+                && *ticket == former
+            {
+                *ticket = new;
+            }
+        }
     }
 
     /// Replies to the request that is carried out now, or after those before it.

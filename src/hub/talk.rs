@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::command::{Command, Name, Text};
 use super::effect::{Audience, Effect, Event, Refusal, Reply, User, Who};
+use super::nodes::Address;
 use super::session::Asker;
 use super::typing::Place;
 use super::{Hub, job};
@@ -38,7 +39,7 @@ impl Hub {
             return Ok(Reply::Joined { room: Rc::clone(&self.rooms.living(key).name) });
         }
         // Alone in an ephemeral room, one gives one up for the other.
-        let gives_up_one = current.is_some_and(|key| self.members(key).len() == 1);
+        let gives_up_one = current.is_some_and(|key| self.rooms.living(key).member_count() == 1);
         if found.is_none() && !gives_up_one && self.rooms.open_count() >= self.limits.max_rooms {
             return Err(Refusal::TooMany(format!("this server has no more than {} rooms", self.limits.max_rooms)));
         }
@@ -54,14 +55,16 @@ impl Hub {
     pub(super) fn enter(&mut self, slot: SlotKey, key: RoomKey, effects: &mut Vec<Effect>) {
         let Some(who) = self.who(slot) else { return };
         let is_again = self.is_there_otherwise(slot, key);
-        self.rooms.add(key, slot);
+        let at = self.stamp();
+        self.rooms.add(key, slot, at);
         if let Some(session) = self.session_mut(slot) {
             session.rooms.push(key);
         }
-        let room = self.rooms.living(key);
-        if self.is_attendee(slot) && !room.is_open() {
+        self.note_entered(&who, key, at);
+        if !self.is_noticed(self.is_attendee(slot), key) {
             return;
         }
+        let room = self.rooms.living(key);
         let event = Event::Joined { room: Rc::clone(&room.name), id: room.id(), who, is_again };
         effects.push(Effect::Tell { audience: Audience::Room { room: key, except: Some(slot) }, event });
     }
@@ -69,7 +72,7 @@ impl Hub {
     /// Takes the session out of a room that it is in, and tells those who stay.
     pub(super) fn leave_room(&mut self, slot: SlotKey, key: RoomKey, effects: &mut Vec<Effect>) {
         let Some(who) = self.who(slot) else { return self.stop_listening(slot, key) };
-        let is_silent = self.is_attendee(slot) && !self.rooms.living(key).is_open();
+        let is_told = self.is_noticed(self.is_attendee(slot), key);
         if let Some(id) = self.rooms.living(key).id() {
             self.stop_typing(slot, Place::Room(id), effects);
         }
@@ -77,11 +80,18 @@ impl Hub {
         if let Some(session) = self.session_mut(slot) {
             session.rooms.retain(|room| *room != key);
         }
+        self.note_left(&who, key);
         let (name, id) = (Rc::clone(&self.rooms.living(key).name), self.rooms.living(key).id());
-        if self.rooms.remove(key, slot) && !is_silent {
+        if self.rooms.remove(key, slot) && is_told {
             let event = Event::Left { room: name, id, who, is_still_there };
             effects.push(Effect::Tell { audience: Audience::Room { room: key, except: None }, event });
         }
+    }
+
+    /// Whether others are told when such a session enters the room or leaves it: where attendees are in private, presence
+    /// says it.
+    pub(super) fn is_noticed(&self, is_attendee: bool, room: RoomKey) -> bool {
+        !is_attendee || self.rooms.living(room).is_open()
     }
 
     pub(super) fn leave_all(&mut self, slot: SlotKey, effects: &mut Vec<Effect>) {
@@ -97,8 +107,19 @@ impl Hub {
     /// Whether another session of the same user is in the room.
     pub(super) fn is_there_otherwise(&self, slot: SlotKey, key: RoomKey) -> bool {
         let Some(user) = self.session(slot).and_then(|session| session.user.as_ref()) else { return false };
-        let others = self.sessions_of(user.id).iter().filter(|&&other| other != slot);
-        others.into_iter().any(|&other| self.rooms_of(other).contains(&key))
+        self.is_in_by_another(user.id, key, Some(slot), None)
+    }
+
+    /// Whether a session of that user is in the room, here or on another node, but for these.
+    pub(super) fn is_in_by_another(
+        &self,
+        user: UserId,
+        key: RoomKey,
+        except: Option<SlotKey>,
+        except_away: Option<ConnectionId>,
+    ) -> bool {
+        let mut others = self.sessions_of(user).iter().filter(|&&other| Some(other) != except);
+        others.any(|&other| self.rooms_of(other).contains(&key)) || self.nodes.is_in(user, key, except_away)
     }
 
     /// Makes the session that user, or nobody in particular. Where it is does not change.
@@ -112,10 +133,16 @@ impl Hub {
             slots.retain(|other| *other != slot);
             if slots.is_empty() {
                 self.users.remove(&former.id);
+                self.nodes.listen(|| Address::User(former.id), false);
             }
         }
         if let Some(id) = id {
-            self.users.entry(id).or_default().push(slot);
+            let slots = self.users.entry(id).or_default();
+            slots.push(slot);
+            if slots.len() == 1 {
+                self.nodes.listen(|| Address::User(id), true);
+            }
+            self.note_user(slot);
         }
     }
 
@@ -126,7 +153,7 @@ impl Hub {
 
     /// Somebody known to the store, and whether they are here.
     pub(super) fn known(&self, record: job::UserRecord) -> (Rc<User>, bool) {
-        let online = !self.sessions_of(record.id).is_empty();
+        let online = !self.sessions_of(record.id).is_empty() || self.nodes.has_session_of(record.id);
         (Rc::new(User { id: record.id, uuid: record.uuid, name: record.name.into() }), online)
     }
 
@@ -137,21 +164,24 @@ impl Hub {
         text: Text,
         effects: &mut Vec<Effect>,
     ) -> Result<Reply, Refusal> {
-        let recipient = ConnectionId::parse(&to).and_then(|to| Some((to, *self.slots.get(&to)?)));
         let from = self.who(slot).and_then(|who| who.connection());
-        let (Some((to, recipient)), Some(from)) = (recipient, from) else {
+        let (Some(recipient), Some(from)) = (ConnectionId::parse(&to), from) else {
             return Err(Refusal::NoSuchUser { id: to });
         };
         let text = text.into_shared();
-        let event = Event::PrivateMessage { from, text: Rc::clone(&text) };
-        effects.push(Effect::Tell { audience: Audience::Session(recipient), event });
-        Ok(Reply::SaidToUser { to, text })
+        if let Some(&slot) = self.slots.get(&recipient) {
+            let event = Event::PrivateMessage { from, text: Rc::clone(&text) };
+            effects.push(Effect::Tell { audience: Audience::Session(slot), event });
+        } else if !self.whisper(recipient, from, &text) {
+            return Err(Refusal::NoSuchUser { id: to });
+        }
+        Ok(Reply::SaidToUser { to: recipient, text })
     }
 
     fn list_members(&self, name: &Name) -> Result<Reply, Refusal> {
         let key = self.rooms.find(name.as_str());
         let key = key.ok_or_else(|| Refusal::NoSuchRoom { name: name.as_str().into() })?;
-        let members = self.members(key).iter().filter_map(|&slot| self.who(slot)?.connection()).collect();
+        let members = self.members_everywhere(key);
         Ok(Reply::Members { room: Rc::clone(&self.rooms.living(key).name), members })
     }
 }

@@ -2,6 +2,7 @@
 
 mod attend;
 mod changes;
+mod nodes;
 mod outside;
 mod presence;
 mod random;
@@ -147,6 +148,7 @@ fn appended(message: i64, is_repeat: bool) -> job::Outcome {
         direct: None,
         at,
         is_repeat,
+        order: None,
     }))
 }
 

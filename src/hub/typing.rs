@@ -9,6 +9,7 @@ use super::Hub;
 use super::command::{Blob, Command};
 use super::effect::{Audience, Effect, Event, Refusal, Reply};
 use super::lapse::LapseKey;
+use super::nodes::Whither;
 use super::presence::tell_these;
 use crate::id::{Reference, RoomId, RoomKey, SlotKey, Target, UserId};
 
@@ -126,8 +127,9 @@ impl Hub {
         were_any
     }
 
-    fn tell_typing(&self, slot: SlotKey, to: Place, is_typing: bool, effects: &mut Vec<Effect>) {
+    fn tell_typing(&mut self, slot: SlotKey, to: Place, is_typing: bool, effects: &mut Vec<Effect>) {
         let Ok(user) = self.attending_user(slot) else { return };
+        self.tell_nodes_of_typing(&user, to, is_typing);
         match to {
             Place::User(to) => self.tell_user(slot, to, Event::Typing { user, room: None, is_typing }, effects),
             Place::Room(room) => {
@@ -140,18 +142,23 @@ impl Hub {
         }
     }
 
-    fn signal(&self, slot: SlotKey, to: Target, data: Blob, effects: &mut Vec<Effect>) -> Result<Reply, Refusal> {
+    fn signal(&mut self, slot: SlotKey, to: Target, data: Blob, effects: &mut Vec<Effect>) -> Result<Reply, Refusal> {
         let user = self.attending_user(slot)?;
         match to {
             Target::Room(room) => {
                 let key = self.heard_in(slot, room)?;
-                let event = Event::Signal { user, room: self.rooms.living(key).ids(), data };
+                let room = self.rooms.living(key).ids();
+                if let Some(room) = room {
+                    self.tell_nodes_of_signal(&user, Whither::Room(room.id), &data);
+                }
+                let event = Event::Signal { user, room, data };
                 effects.push(Effect::Tell { audience: Audience::Room { room: key, except: Some(slot) }, event });
             }
             Target::User(other) => {
                 let shares = |rooms: &[RoomKey]| rooms.iter().any(|&room| self.takes_part(user.id, room));
                 let other = self.presence.find(other).filter(|other| shares(&other.rooms));
                 let to = other.ok_or(Refusal::NotAMember)?.user.id;
+                self.tell_nodes_of_signal(&user, Whither::User(to), &data);
                 self.tell_user(slot, to, Event::Signal { user, room: None, data }, effects);
             }
         }

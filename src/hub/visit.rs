@@ -33,11 +33,15 @@ impl Hub {
             }
             Visit::Listen { since: Some(since) } => {
                 let job = Job::ReadMissed { room: id, since, most: MISSED_AT_ONCE };
-                Ok(self.submit(slot, job, Purpose::Listen { room: id, since }))
+                Ok(self.read_return(slot, since, job, Purpose::Listen { room: id, since }))
             }
             Visit::Listen { since: None } => {
                 self.listen(slot, key);
-                Ok(Answer::Now(Reply::Heard { missed: Vec::new(), mark: self.mark, has_more: false }))
+                Ok(Answer::Now(Reply::Heard {
+                    missed: Vec::new(),
+                    mark: self.mark.map(|_| self.mark()),
+                    has_more: false,
+                }))
             }
         }
     }
@@ -63,9 +67,10 @@ impl Hub {
         since: Mark,
         done: Done,
     ) -> Result<Reply, Refusal> {
-        let Done::Missed { missed, mark, has_more } = done else {
+        let Done::Missed { mut missed, mark, has_more } = done else {
             return Err(Refusal::Unavailable("the store has answered something else".into()));
         };
+        let mark = self.trim(&mut missed, mark);
         // The room may have gone meanwhile.
         let key = self.rooms.find_open(room.into()).ok_or(Refusal::NotFound("the room is gone"))?;
         if let (Some(slot), false) = (asker, has_more) {
@@ -92,7 +97,8 @@ impl Hub {
         let Some(session) = self.session_mut(slot) else { return };
         session.asker = Asker::Listener;
         session.rooms.push(key);
-        self.rooms.add_listener(key, slot);
+        let at = self.stamp();
+        self.rooms.add_listener(key, slot, at);
     }
 
     pub(super) fn is_listener(&self, slot: SlotKey) -> bool {

@@ -1,7 +1,7 @@
 //! One TCP connection: reading and writing without waiting, with would-block and the end as ordinary outcomes.
 
 use std::io::{self, Read};
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -24,6 +24,8 @@ pub enum Received {
 pub struct Socket {
     stream: TcpStream,
     waits_to_write: bool,
+    /// For whom the other side asks, if not for itself. Apart, since that is nothing for nearly all.
+    client: Option<Box<IpAddr>>,
 }
 
 impl Socket {
@@ -33,7 +35,7 @@ impl Socket {
         // Frames are gathered and written once a turn, so waiting for more to send would only add delay.
         stream.set_nodelay(true)?;
         registry.register(&mut stream, token, Interest::READABLE)?;
-        Ok(Self { stream, waits_to_write: false })
+        Ok(Self { stream, waits_to_write: false, client: None })
     }
 
     /// From now on what happens to it is told under another slot's token, beginning with what has happened already.
@@ -82,6 +84,19 @@ impl Socket {
     /// Who is on the other side, while that is known.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.stream.peer_addr().ok()
+    }
+
+    /// From now on the other side asks for `client`; nothing: for itself.
+    pub fn speak_for(&mut self, client: Option<IpAddr>) {
+        self.client = client.map(Box::new);
+    }
+
+    /// Who is served, as it is written in a log, while that is known.
+    pub fn client(&self) -> Option<String> {
+        match &self.client {
+            Some(client) => Some(client.to_string()),
+            None => self.peer().map(|peer| peer.to_string()),
+        }
     }
 
     /// Takes the connection out of the poll; dropping closes it.

@@ -19,7 +19,7 @@ pub(super) fn with_origin(answer: &Answer, origins: &Origins, request: &Request<
         // Whoever welcomes all pages does not mean those that carry somebody's cookies.
         return answer.with(ALLOW_ORIGIN, HeaderValue::from_static("*"));
     }
-    if !origins.allow(request.headers()) {
+    if !origins.allow(request) {
         return answer;
     }
     answer.with(ALLOW_ORIGIN, origin.clone()).with(ALLOW_CREDENTIALS, HeaderValue::from_static("true"))

@@ -35,11 +35,12 @@ impl Server {
     pub(super) fn timeout(&self) -> Option<Duration> {
         let accepts = self.listener.as_ref().is_some_and(|listener| listener.is_ready(self.now)) && self.has_room();
         let has_work = self.slots.has_work() || self.fanout.has_news() || self.hub.has_jobs() || self.inbox.has_work();
+        let has_work = has_work || self.nodes.has_work();
         if accepts || has_work {
             return Some(Duration::ZERO);
         }
         let retry_at = self.listener.as_ref().and_then(Listener::retry_at).filter(|_| self.has_room());
-        let of_others = [self.inbox.next_deadline(), retry_at, self.drain_until, self.supervisor.due()];
+        let of_others = [self.inbox.next_deadline(), retry_at, self.ending.due(), self.supervisor.due()];
         let of_slots = [self.deadlines.next(), self.pauses.next(), self.next_of_sessions()];
         // In every turn: an iterator's minimum takes three times as long.
         let mut next: Option<Instant> = None;

@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 
 use super::cors::with_origin;
 use super::route::{Route, for_its_page, route};
-use super::slot::{Http, Stage};
+use super::slot::{Http, Link, Stage};
 use super::{Due, Server};
 use crate::dialect::{Answered, Api, DialectKey, window};
 use crate::error::CloseReason;
@@ -140,8 +140,9 @@ impl Server {
         }
     }
 
-    fn take_request(&mut self, key: SlotKey, request: http::Request<()>) {
-        let keep_alive = keeps_alive(&request) && self.listener.is_some();
+    fn take_request(&mut self, key: SlotKey, mut request: http::Request<()>) {
+        self.note_client(key, &mut request);
+        let keep_alive = keeps_alive(&request) && !self.is_ending();
         let is_head = request.method() == Method::HEAD;
         // Of a request that is answered by its head alone, the end of the body is not looked for.
         let ends_here = !keep_alive || has_body(&request);
@@ -160,6 +161,20 @@ impl Server {
             }
         };
         self.send_answer(key, &answer, is_head, !ends_here);
+    }
+
+    /// A proxy asks for many clients over one connection, perhaps with each request for another.
+    fn note_client(&mut self, key: SlotKey, request: &mut http::Request<()>) {
+        let proxies = &self.config.trust_proxies;
+        if proxies.is_empty() {
+            return;
+        }
+        if let Some(Link::Socket(socket)) = self.slots.get(key).map(|slot| &mut slot.link)
+            && let Some(peer) = socket.peer()
+        {
+            let client = proxies.note(peer.ip(), request);
+            socket.speak_for((client != peer.ip()).then_some(client));
+        }
     }
 
     fn upgrade(&mut self, key: SlotKey, dialect: DialectKey, response: &http::Response<()>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
-use mio::{Poll, Token, Waker};
+use mio::Waker;
 
 use crate::config::Config;
 use crate::error::ServerError;
@@ -29,12 +29,12 @@ pub(super) struct Inbox {
 }
 
 impl Inbox {
-    /// Starts the store's thread. What it sends wakes `poll` as `token`.
+    /// Starts the store's thread. What it sends wakes the loop. `is_alone`: no other node uses the store.
     pub(super) fn start(
         store: Option<Box<dyn Store>>,
+        is_alone: bool,
         config: &Config,
-        poll: &Poll,
-        token: Token,
+        waker: &Arc<Waker>,
     ) -> Result<Self, ServerError> {
         let refused = Vec::new();
         let is_poked = Arc::<AtomicBool>::default();
@@ -42,8 +42,7 @@ impl Inbox {
             return Ok(Self { store: None, is_poked, calls: None, has_rung: false, refused });
         };
         let calls = store.calls();
-        let waker = Arc::new(Waker::new(poll.registry(), token).map_err(ServerError::system("make a waker"))?);
-        let (poked, poke_waker) = (Arc::downgrade(&is_poked), Arc::clone(&waker));
+        let (poked, poke_waker, waker) = (Arc::downgrade(&is_poked), Arc::clone(waker), Arc::clone(waker));
         store.watch(Box::new(move || {
             let is_wanted = poked.upgrade().is_some_and(|poked| {
                 poked.store(true, Relaxed);
@@ -53,7 +52,7 @@ impl Inbox {
         }));
         // The loop is gone when nobody can be woken.
         let wake = Box::new(move || drop(waker.wake()));
-        let settings = Settings { queue: config.store_queue, patience: config.store_patience };
+        let settings = Settings { queue: config.store_queue, patience: config.store_patience, is_alone };
         let handle = Handle::start(store, settings, wake).map_err(ServerError::system("start the store's thread"))?;
         Ok(Self { store: Some(handle), is_poked, calls, has_rung: false, refused })
     }

@@ -1,6 +1,5 @@
 //! What the operator reads: one line for each kind of trouble, and not one for each troublemaker.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::error::CloseReason;
@@ -32,8 +31,8 @@ struct Entry {
 }
 
 impl Journal {
-    /// A connection ended. `peer` is asked for only when a line is written.
-    pub(super) fn note(&mut self, reason: CloseReason, now: Instant, peer: impl FnOnce() -> Option<SocketAddr>) {
+    /// A connection ended. `client` is asked for only when a line is written.
+    pub(super) fn note(&mut self, reason: CloseReason, now: Instant, client: impl FnOnce() -> Option<String>) {
         let entry = &mut self.reasons[reason as usize];
         entry.count += 1;
         if !reason.is_noteworthy() || entry.told_at.is_some_and(|told_at| now < told_at + EVERY) {
@@ -41,8 +40,8 @@ impl Journal {
         }
         let untold = entry.count - entry.told - 1;
         let more = if untold > 0 { format!(", and {untold} more since the last line") } else { String::new() };
-        let peer = peer().map_or("a peer that is gone, or polls".into(), |peer| peer.to_string());
-        log::warn!("closed {peer}: {reason}{more}");
+        let client = client().unwrap_or_else(|| "a peer that is gone, or polls".into());
+        log::warn!("closed {client}: {reason}{more}");
         entry.told = entry.count;
         entry.told_at = Some(now);
     }

@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::Server;
 use super::slot::Census;
+use crate::broker;
 use crate::dialect::DIALECTS;
 use crate::error::CloseReason;
 use crate::proto::http::Answer;
@@ -24,12 +25,19 @@ const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset
 impl Server {
     /// Whether all parts work; if not, which one is down.
     pub(super) fn readiness(&self) -> Answer {
-        if self.drain_until.is_some() {
+        if self.is_ending() {
             return Answer::new(StatusCode::SERVICE_UNAVAILABLE, "the server is going away");
         }
-        match self.inbox.trouble() {
-            Some(trouble) => Answer::new(StatusCode::SERVICE_UNAVAILABLE, &format!("the store is down: {trouble}")),
-            None => Answer::new(StatusCode::OK, "ready"),
+        let down = |part: &str, trouble: &str| {
+            Answer::new(StatusCode::SERVICE_UNAVAILABLE, &format!("the {part} is down: {trouble}"))
+        };
+        match (self.inbox.trouble(), self.nodes.trouble()) {
+            (Some(trouble), _) => down("store", &trouble),
+            (None, Some(trouble)) => down("broker", &trouble),
+            (None, None) if self.nodes.is_awaiting(self.hub.known_nodes(), self.now) => {
+                Answer::new(StatusCode::SERVICE_UNAVAILABLE, "other nodes have not said yet who is there")
+            }
+            (None, None) => Answer::new(StatusCode::OK, "ready"),
         }
     }
 
@@ -55,6 +63,7 @@ impl Server {
             closed: self.journal.counts().collect(),
             store: self.inbox.stats(),
             calls: self.inbox.calls(),
+            broker: self.nodes.stats(),
         }
     }
 }
@@ -71,6 +80,7 @@ struct Snapshot {
     closed: Vec<(CloseReason, u64)>,
     store: Option<Stats>,
     calls: Vec<CallStats>,
+    broker: Option<broker::Stats>,
 }
 
 impl Collector for Snapshot {
@@ -108,8 +118,19 @@ impl Collector for Snapshot {
             Ok(())
         })?;
         self.store.as_ref().map_or(Ok(()), |stats| encode_store(encoder, stats))?;
+        self.broker.as_ref().map_or(Ok(()), |stats| encode_broker(encoder, stats))?;
         if self.calls.is_empty() { Ok(()) } else { encode_calls(encoder, &self.calls) }
     }
+}
+
+fn encode_broker(encoder: &mut DescriptorEncoder<'_>, stats: &broker::Stats) -> fmt::Result {
+    gauge(encoder, "broker_up", "whether other nodes are heard and hear this one", usize::from(stats.is_up))?;
+    gauge(encoder, "broker_queue", "notices that wait to be told to other nodes", stats.waiting)?;
+    gauge(encoder, "nodes", "nodes that live, this one among them", stats.nodes)?;
+    counter(encoder, "broker_published", "notices told to other nodes", stats.published)?;
+    counter(encoder, "broker_received", "notices heard of other nodes", stats.received)?;
+    counter(encoder, "broker_dropped", "notices that were not told to other nodes", stats.dropped)?;
+    counter(encoder, "broker_malformed", "what was heard and not understood", stats.malformed)
 }
 
 fn encode_store(encoder: &mut DescriptorEncoder<'_>, stats: &Stats) -> fmt::Result {

@@ -16,6 +16,7 @@ mod inbox;
 mod journal;
 mod metrics;
 mod news;
+mod nodes;
 #[cfg(feature = "page")]
 mod page;
 mod receive;
@@ -27,15 +28,18 @@ mod supervisor;
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use mio::{Events, Poll, Token};
+use mio::{Events, Poll, Token, Waker};
 
+use crate::broker;
 use crate::config::{self, Config};
 use crate::dialect::{Encoder, Limits};
 use crate::error::ServerError;
-use crate::hub::job::{Done, Outside};
-use crate::hub::{self, Hub};
+use crate::hub::job::{Done, Outcome, Outside, Ticket};
+use crate::hub::nodes::Start;
+use crate::hub::{self, Effect, Hub};
 use crate::id::SlotKey;
 use crate::net::allowance::{Allowance, Rate};
 use crate::net::deadline::Deadlines;
@@ -48,11 +52,13 @@ use crate::proto::websocket::{self, Reader};
 use crate::store::Opened;
 use crate::timestamp::Timestamp;
 use due::Due;
+use ending::Ending;
 pub use engine::Sockets;
 use engine::{Engines, Finished};
 use fanout::Fanout;
 use inbox::Inbox;
 use journal::{Journal, Shortage};
+use nodes::Nodes;
 use signal::Signals;
 use slot::{Http, Link, Slot, Slots, Stage};
 pub use supervisor::Supervisor;
@@ -96,6 +102,7 @@ pub struct Server {
     slots: Slots,
     hub: Hub,
     inbox: Inbox,
+    nodes: Nodes,
     fanout: Fanout,
     reader: Reader,
     deadlines: Deadlines<{ Due::ALL.len() }>,
@@ -122,29 +129,38 @@ pub struct Server {
     started: Instant,
     /// The time at the beginning of the turn.
     now: Instant,
-    /// When shutting down, until when at the latest.
-    drain_until: Option<Instant>,
-    /// Everybody has been told that we are shutting down.
-    has_said_goodbye: bool,
+    ending: Ending,
     ended: Option<Ended>,
 }
 
 impl Server {
     /// Binds the port and takes over SIGTERM and SIGINT. Nothing is accepted before [`Server::run`]. Without a store, all
-    /// rooms are ephemeral. `sockets` is what is served over Engine.IO. `nonce` is random, see [`Hub::new`].
-    pub fn bind(config: Config, sockets: Sockets, opened: Option<Opened>, nonce: u64) -> Result<Self, ServerError> {
-        let now = Instant::now();
+    /// rooms are ephemeral; without a broker, there are no other nodes. `sockets` is what is served over Engine.IO. `nonce`
+    /// is random, see [`Hub::new`].
+    pub fn bind(
+        config: Config,
+        sockets: Sockets,
+        opened: Option<Opened>,
+        broker: Option<broker::Opened>,
+        nonce: u64,
+    ) -> Result<Self, ServerError> {
+        // The same moment by both clocks: who came when is told between nodes by the time of day.
+        let (now, epoch) = (Instant::now(), SystemTime::now().into());
         let Sockets { namespaces, verifier, echoes } = sockets;
         let poll = Poll::new().map_err(ServerError::system("make a poll"))?;
         let address = config.listen;
         let listener = Listener::bind(address, poll.registry(), LISTENER)
             .map_err(|error| ServerError::Listen { address, error })?;
         let signals = Signals::register(poll.registry(), SIGNALS).map_err(ServerError::system("catch signals"))?;
-        let (store, rooms, last, mark) = match opened {
-            Some(Opened { store, rooms, last, mark, .. }) => (Some(store), rooms, believable(last), mark),
-            None => (None, Vec::new(), Timestamp::default(), None),
+        let (store, rooms, last, mark, position) = match opened {
+            Some(Opened { store, rooms, last, mark, position, .. }) => {
+                (Some(store), rooms, believable(last), mark, position)
+            }
+            None => (None, Vec::new(), Timestamp::default(), None, None),
         };
-        let inbox = Inbox::start(store, &config, &poll, INBOX)?;
+        let waker = Arc::new(Waker::new(poll.registry(), INBOX).map_err(ServerError::system("make a waker"))?);
+        let is_alone = broker.as_ref().is_none_or(|broker| broker.others.is_empty());
+        let inbox = Inbox::start(store, is_alone, &config, &waker)?;
         let limits = hub::Limits {
             max_rooms: config.max_rooms,
             max_rooms_joined: config.max_rooms_joined,
@@ -153,6 +169,13 @@ impl Server {
         };
         let mut hub = Hub::new(limits, nonce, last);
         hub.load(&rooms, mark);
+        let nodes = match broker {
+            Some(broker) => {
+                hub.join_nodes(Start { block: broker.block, position, epoch, is_alone });
+                Nodes::start(broker, waker, now)?
+            }
+            None => Nodes::default(),
+        };
         Ok(Self {
             poll,
             events: Events::with_capacity(EVENTS_PER_TURN),
@@ -162,6 +185,7 @@ impl Server {
             slots: Slots::default(),
             hub,
             inbox,
+            nodes,
             fanout: Fanout::new(Encoder { namespaces }),
             reader: Reader::new(config.max_message),
             deadlines: Deadlines::default(),
@@ -180,8 +204,7 @@ impl Server {
             rate: Rate::new(config.rate, config.burst),
             started: now,
             now,
-            drain_until: None,
-            has_said_goodbye: false,
+            ending: Ending::No,
             ended: None,
             config,
         })
@@ -204,7 +227,11 @@ impl Server {
             self.turn().map_err(ServerError::system("wait for events"))?;
             if let Some(ended) = self.ended {
                 let within = self.now + STORE_CLOSES_WITHIN;
-                self.inbox.finish(self.drain_until.map_or(within, |until| until.max(within)));
+                let until = self.ending.until().map_or(within, |until| until.max(within));
+                self.inbox.finish(until);
+                self.hub.take_leave();
+                self.dispatch();
+                self.nodes.finish(until);
                 log::info!("stopped: {}", self.journal.summary());
                 return Ok(ended);
             }
@@ -215,11 +242,17 @@ impl Server {
     fn turn(&mut self) -> io::Result<()> {
         self.wait()?;
         self.take_outcomes();
+        if self.nodes.is_on() {
+            self.take_arrivals();
+        }
         self.accept();
         self.read();
         self.tick();
         self.depart();
         self.submit();
+        if self.nodes.is_on() {
+            self.dispatch();
+        }
         self.flush();
         self.reap();
         Ok(())
@@ -239,7 +272,10 @@ impl Server {
             match event.token() {
                 LISTENER => self.listener.iter_mut().for_each(Listener::wake),
                 SIGNALS => signals = self.signals.drain(),
-                INBOX => self.inbox.ring(),
+                INBOX => {
+                    self.inbox.ring();
+                    self.nodes.ring();
+                }
                 Token(index) => {
                     let key = SlotKey::new(index);
                     let Some(slot) = self.slots.get(key) else { continue };
@@ -265,24 +301,28 @@ impl Server {
 
     /// Tells what the store has done: now it is there for good.
     fn take_outcomes(&mut self) {
-        if self.inbox.is_poked() && self.drain_until.is_none() {
+        if self.inbox.is_poked() {
             self.hub.look();
         }
         let outcomes = self.inbox.drain(self.now);
         if !outcomes.is_empty() || self.hub.counts_time() {
             self.hub.note_time(self.now - self.started);
         }
-        for (ticket, mut outcome) in outcomes {
-            if let Ok(Done::Outside { deeds, .. }) = &mut outcome {
-                let deeds = std::mem::take(deeds);
-                self.take_outside(deeds);
-            }
-            if self.hub.moves_members(ticket, &outcome) {
-                self.fanout.settle(&self.hub, &mut self.slots);
-            }
-            self.hub.committed(ticket, outcome, &mut self.fanout.effects);
-            self.deliver();
+        for (ticket, outcome) in outcomes {
+            self.take_or_queue(ticket, outcome);
         }
+    }
+
+    fn take_outcome(&mut self, ticket: Ticket, mut outcome: Outcome) {
+        if let Ok(Done::Outside { deeds, .. }) = &mut outcome {
+            let deeds = std::mem::take(deeds);
+            self.take_outside(deeds);
+        }
+        if self.hub.moves_members(ticket, &outcome) {
+            self.fanout.settle(&self.hub, &mut self.slots);
+        }
+        self.hub.committed(ticket, outcome, &mut self.fanout.effects);
+        self.deliver();
     }
 
     /// Tells what other programs have done.
@@ -388,6 +428,10 @@ impl Server {
         for key in self.slots.take_departed() {
             self.hub.close(key, &mut self.fanout.effects);
         }
+        if self.is_draining() {
+            // Everybody goes, so nobody is told who leaves: that would cost the square of all who are here.
+            self.fanout.effects.retain(|effect| !matches!(effect, Effect::Tell { .. }));
+        }
         self.deliver();
     }
 
@@ -413,7 +457,9 @@ impl Server {
             self.is_full = false;
             listener.wake();
         }
-        self.go_down();
+        if self.is_ending() {
+            self.go_down();
+        }
     }
 
     /// A crowd that has gone leaves nothing: what grew with it shrinks. The buffers for writing are given up whole, since

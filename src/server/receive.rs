@@ -82,7 +82,7 @@ impl Server {
         let Some(slot) = self.slots.get(key) else { return };
         let is_closing = matches!(slot.stage, Stage::Closing { .. });
         if !is_closing {
-            self.journal.note(CloseReason::Peer, self.now, || slot.peer());
+            self.journal.note(CloseReason::Peer, self.now, || slot.client());
         }
         if slot.outbox.is_empty() {
             self.lose(key, None);
@@ -192,7 +192,7 @@ impl Server {
             }
             Incoming::Close(answer) => {
                 if let Some(slot) = self.slots.get(key) {
-                    self.journal.note(CloseReason::Peer, self.now, || slot.peer());
+                    self.journal.note(CloseReason::Peer, self.now, || slot.client());
                 }
                 self.owe(key, answer);
                 self.close(key);

@@ -12,9 +12,7 @@ use super::page;
 use crate::config::Config;
 use crate::dialect::{APIS, Api, DialectKey};
 use crate::proto::http::{Answer, has_body, has_token};
-
-/// What proxies say of those for whom they ask.
-const PROXY_HEADERS: [&str; 3] = ["x-forwarded-for", "x-real-ip", "forwarded"];
+use crate::proxy::is_from_here;
 
 /// What becomes of a request.
 pub(super) enum Route {
@@ -85,7 +83,7 @@ impl From<Refused> for Answer {
 }
 
 fn check_origin(request: &Request<()>, config: &Config) -> Result<(), Refused> {
-    if config.origins.allow(request.headers()) {
+    if config.origins.allow(request) {
         return Ok(());
     }
     let sentence = "pages of this origin may not connect: ROOMCAST_ALLOW_ORIGINS lists those that may";
@@ -96,9 +94,7 @@ fn check_origin(request: &Request<()>, config: &Config) -> Result<(), Refused> {
 fn check_key(request: &Request<()>, config: &Config) -> Result<(), Refused> {
     let key = &config.api_key.0;
     if key.is_empty() {
-        // What a proxy on this machine passes on is of this machine by its address alone.
-        let is_passed_on = PROXY_HEADERS.iter().any(|name| request.headers().contains_key(*name));
-        return if config.listen.ip().is_loopback() && !is_passed_on {
+        return if config.listen.ip().is_loopback() && is_from_here(request) {
             Ok(())
         } else {
             let sentence = "this is served on a loopback address alone, or with a key: set ROOMCAST_API_KEY";

@@ -17,7 +17,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
 
 use mio::{Registry, Token};
 use slab::Slab;
@@ -159,9 +158,9 @@ impl Slot {
         if let Link::Socket(socket) = &self.link { Some(socket) } else { None }
     }
 
-    /// Who is on the other side of its connection.
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.socket().and_then(Socket::peer)
+    /// Who is served over its connection, for the log.
+    pub(super) fn client(&self) -> Option<String> {
+        self.socket().and_then(Socket::client)
     }
 
     pub(super) fn is_open(&self) -> bool {

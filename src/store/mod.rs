@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use crate::config::Durability;
 use crate::hub::job::{Job, Outcome, RoomRecord};
-use crate::id::Mark;
+use crate::id::{Mark, NodeId, Position, RoomId, Uuid};
 use crate::timestamp::Timestamp;
 pub use stats::Stats;
 pub use worker::{Handle, Settings};
@@ -35,28 +35,28 @@ const DELETED_USER: &str = "deleted user";
 const PAGE_BYTES: usize = 128 * 1024;
 
 /// How the store of a scheme is opened.
-type Open = fn(&Url<'_>, bool, Durability, &str) -> Result<Opened, OpenError>;
+type Open = fn(&Url<'_>, &Options<'_>) -> Result<Opened, OpenError>;
 
 /// The schemes of URLs, and how their stores are opened: not at all, if the build goes without.
 static STORES: &[(&str, Option<Open>)] = &[
     #[cfg(feature = "sqlite")]
-    ("sqlite", Some(|url, migrate, durability, _| sqlite::open(url, migrate, durability))),
+    ("sqlite", Some(sqlite::open)),
     #[cfg(not(feature = "sqlite"))]
     ("sqlite", None),
     ("postgres", POSTGRES),
     ("postgresql", POSTGRES),
     #[cfg(feature = "rest")]
-    ("https", Some(|url, _, _, key| rest::open(url.whole, key, CALL_TIME))),
+    ("https", Some(|url, options| rest::open(url.whole, options.key, CALL_TIME))),
     #[cfg(not(feature = "rest"))]
     ("https", None),
     #[cfg(feature = "rest")]
-    ("http", Some(|url, _, _, key| rest::open(url.whole, key, CALL_TIME))),
+    ("http", Some(|url, options| rest::open(url.whole, options.key, CALL_TIME))),
     #[cfg(not(feature = "rest"))]
     ("http", None),
 ];
 
 #[cfg(feature = "postgres")]
-const POSTGRES: Option<Open> = Some(|url, migrate, durability, _| postgres::open(url, migrate, durability));
+const POSTGRES: Option<Open> = Some(postgres::open);
 #[cfg(not(feature = "postgres"))]
 const POSTGRES: Option<Open> = None;
 
@@ -64,13 +64,25 @@ const POSTGRES: Option<Open> = None;
 #[cfg(feature = "rest")]
 const CALL_TIME: Duration = Duration::from_secs(4);
 
-/// Opens the store of that URL, once. With `migrate` its schema is made or brought up to date, else only checked. `key` is
-/// shown to a store that is another server, unless it is empty.
-pub fn open(url: &str, migrate: bool, durability: Durability, key: &str) -> Result<Opened, OpenError> {
+/// How a store is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// Its schema is made or brought up to date; else it is only checked.
+    pub migrate: bool,
+    /// How much a commit promises.
+    pub durability: Durability,
+    /// Shown to a store that is another server, unless it is empty.
+    pub key: &'a str,
+    /// This process is one of several nodes that are one chat, and that is its name.
+    pub node: Option<NodeId>,
+}
+
+/// Opens the store of that URL, once.
+pub fn open(url: &str, options: &Options<'_>) -> Result<Opened, OpenError> {
     // What the URL begins with is not repeated either: in a mistyped one it may be anything.
     let parts = Url::split(url).ok_or_else(|| OpenError::lasting(unknown()))?;
     match STORES.iter().find(|(scheme, _)| *scheme == parts.scheme) {
-        Some((_, Some(open))) => open(&parts, migrate, durability, key),
+        Some((_, Some(open))) => open(&parts, options),
         Some((scheme, None)) => Err(OpenError::lasting(format!("this build goes without the store for {scheme} URLs"))),
         None => Err(OpenError::lasting(unknown())),
     }
@@ -112,10 +124,10 @@ pub trait Store: Send {
     /// [`crate::hub::job::Fault::Unavailable`]. A store that has failed mends itself: it tries anew with the next jobs.
     fn carry_out(&mut self, jobs: &[Job]) -> Vec<Outcome>;
 
-    /// A server begins to serve with it: nobody is here yet, and what is kept for a while only may go if its time is over.
-    /// A program that merely uses the store for a moment does not call this. A sentence says why it could not be done;
-    /// everything else works all the same.
-    fn begin(&mut self) -> Result<(), String> {
+    /// A server begins to serve with it: what is kept for a while only may go if its time is over. If no other server is
+    /// there, nobody is here yet. A program that merely uses the store for a moment does not call this. A sentence says why
+    /// it could not be done; everything else works all the same.
+    fn begin(&mut self, _is_alone: bool) -> Result<(), String> {
         Ok(())
     }
 
@@ -165,8 +177,18 @@ pub struct Opened {
     pub last: Timestamp,
     /// How far it is, if that is known.
     pub mark: Option<Mark>,
+    /// How far the order is in which several nodes write. Nothing: this store has no such order, or was opened for a server
+    /// that is no node.
+    pub position: Option<Position>,
     /// What it is, for the operator: a few words, no password.
     pub description: String,
+}
+
+impl Opened {
+    /// What tells this store from others: nodes that are one chat have the same. Nothing, if there is no lobby.
+    pub fn identity(&self) -> Option<Uuid> {
+        self.rooms.iter().find(|room| room.id == RoomId::LOBBY).map(|lobby| lobby.uuid)
+    }
 }
 
 /// Why a store could not be opened.
@@ -194,7 +216,8 @@ mod tests {
     #[test]
     fn what_is_no_url_of_a_store_is_not_repeated() {
         for url in ["", "roomcast.db", "hunter2:", "mysql://root:hunter2@host/db", ":hunter2@host", "Sqlite"] {
-            let error = open(url, true, Durability::Full, "").err().unwrap();
+            let options = Options { migrate: true, durability: Durability::Full, key: "", node: None };
+            let error = open(url, &options).err().unwrap();
             assert_eq!(
                 error.sentence,
                 "the database URL must begin with sqlite: or postgres: or postgresql: or https: or http:",

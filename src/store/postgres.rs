@@ -8,6 +8,7 @@ mod doubts;
 mod driver;
 mod listener;
 mod opening;
+mod order;
 mod schema;
 mod seen;
 mod session;
@@ -18,7 +19,7 @@ mod trouble;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::sql::{self, Held, Trouble, attend};
+use super::sql::{self, Access, Held, Trouble, attend};
 use super::{Poke, Store};
 use crate::hub::job::{Job, Outcome};
 use crate::timestamp::Timestamp;
@@ -64,16 +65,17 @@ impl Store for Postgres {
         })
     }
 
-    fn begin(&mut self) -> Result<(), String> {
+    fn begin(&mut self, is_alone: bool) -> Result<(), String> {
         let now = Timestamp::from(SystemTime::now());
-        self.attempt(Instant::now() + PATIENCE, move |db| sql::enclosed(db, true, |db| attend::begin(db, now)))
+        let begin = move |db: &mut Connection| attend::begin(db, is_alone, now);
+        self.attempt(Instant::now() + PATIENCE, move |db| sql::enclosed(db, Access::Write, begin))
             .map_err(|trouble| trouble.sentence.into())
     }
 
     /// Writes, since that stops working first: on a full disk, on a server that has become a replica.
     fn check(&mut self) -> Result<(), String> {
         self.pause = None;
-        self.attempt(Instant::now() + PATIENCE, |db| sql::enclosed(db, true, schema::touch))
+        self.attempt(Instant::now() + PATIENCE, |db| sql::enclosed(db, Access::Write, schema::touch))
             .map_err(|trouble| trouble.sentence.into())
     }
 

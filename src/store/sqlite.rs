@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::{Connection, OpenFlags};
 
 use super::Store;
-use super::sql::{self, Held, Remedy, Trouble, attend};
+use super::sql::{self, Access, Held, Remedy, Trouble, attend};
 use crate::config::Durability;
 use crate::hub::job::{Job, Outcome};
 use crate::timestamp::Timestamp;
@@ -60,9 +60,9 @@ impl Store for Sqlite {
         })
     }
 
-    fn begin(&mut self) -> Result<(), String> {
+    fn begin(&mut self, is_alone: bool) -> Result<(), String> {
         let now = Timestamp::from(SystemTime::now());
-        self.attempt(|db| sql::enclosed(db, true, |db| attend::begin(db, now)))
+        self.attempt(|db| sql::enclosed(db, Access::Write, |db| attend::begin(db, is_alone, now)))
             .map_err(|trouble| trouble.sentence.into())
     }
 

@@ -39,6 +39,8 @@ pub struct Settings {
     pub queue: usize,
     /// How long a job may wait to be begun.
     pub patience: Duration,
+    /// No other server is there that is one chat with this one.
+    pub is_alone: bool,
 }
 
 /// How far things have come, by ticket. Held for a few instructions, once for each batch and each turn in which something
@@ -88,7 +90,7 @@ impl Handle {
             look_after: FIRST_LOOK,
             bell: Bell { outcomes: Some(sender), wake },
         };
-        let thread = thread::Builder::new().name("store".into()).spawn(move || worker.run())?;
+        let thread = thread::Builder::new().name("store".into()).spawn(move || worker.run(settings.is_alone))?;
         Ok(Self {
             jobs: Some(job_sender),
             outcomes,
@@ -228,9 +230,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self) {
+    fn run(mut self, is_alone: bool) {
         // Here and not where the store is opened: others than servers do that too.
-        if let Err(sentence) = self.store.begin() {
+        if let Err(sentence) = self.store.begin(is_alone) {
             log::warn!("the store keeps what was to go at the start: {sentence}");
         }
         loop {

@@ -1,15 +1,16 @@
-// Two users of Node's ws go through the whole action dialect: node conversation.mjs URL, with ws found by NODE_PATH.
+// Two users of Node's ws go through the whole action dialect: node conversation.mjs URL URL, with ws found
+// by NODE_PATH. Each comes by a way of their own.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 
 const { WebSocket } = createRequire(import.meta.url)('ws');
-const url = process.argv[2];
+const [near, far] = process.argv.slice(2);
 
 /** A client whose frames are received one by one, in order. */
-async function client(path) {
-  const socket = new WebSocket(url + path);
+async function client(url) {
+  const socket = new WebSocket(url);
   const frames = [];
   const waiting = [];
   socket.on('message', (data, isBinary) => {
@@ -27,13 +28,23 @@ async function client(path) {
   return { socket, receive, expect, ask };
 }
 
+/** Whoever is on another node hears of a new room a moment later, and may be there first. */
+async function isThere({ socket, receive }, room) {
+  let rooms = [];
+  while (!rooms.includes(room)) {
+    socket.send(JSON.stringify({ action: 'rooms' }));
+    ({ rooms } = JSON.parse(await receive()));
+  }
+}
+
 setTimeout(() => { throw new Error('took too long'); }, 10_000).unref();
 
-const alice = await client('/chatserver/connect');
-const bob = await client('/chatserver/connect');
+const alice = await client(`${near}/chatserver/connect`);
+const bob = await client(`${far}/chatserver/connect`);
 const a = JSON.parse(await alice.receive()).user_id;
 const b = JSON.parse(await bob.receive()).user_id;
 await alice.ask({ action: 'join', room: 'tea' }, { action: 'join', room: 'tea' });
+await isThere(bob, 'tea');
 await bob.ask({ action: 'join', room: 'tea' }, { action: 'join', room: 'tea' });
 await alice.expect({ action: 'join', room: 'tea', user_id: b });
 await alice.ask({ action: 'room_message', message: 'päivää 👋' }, { action: 'room_message', room: 'tea', message: 'päivää 👋' });
@@ -47,7 +58,7 @@ await alice.expect({ action: 'leave', room: 'tea', user_id: b });
 alice.socket.ping('still there?');
 assert.equal((await once(alice.socket, 'pong'))[0].toString(), 'still there?');
 
-const echo = await client('/echo');
+const echo = await client(`${far}/echo`);
 assert.equal(echo.socket.extensions, '', 'compression was accepted');
 echo.socket.send('frag', { fin: false });
 echo.socket.send('mented', { fin: true });

@@ -1,4 +1,7 @@
-"""Two users of Python's websockets go through the whole action dialect: conversation.py URL"""
+"""Two users of Python's websockets go through the whole action dialect: conversation.py URL URL
+
+Each comes by a way of their own.
+"""
 
 import asyncio
 import json
@@ -7,8 +10,8 @@ import sys
 from websockets.asyncio.client import connect
 
 
-async def main(url):
-    async with connect(url + "/chatserver/connect") as alice, connect(url + "/chatserver/connect") as bob:
+async def main(near, far):
+    async with connect(near + "/chatserver/connect") as alice, connect(far + "/chatserver/connect") as bob:
 
         async def expect(client, **fields):
             frame = json.loads(await asyncio.wait_for(client.recv(), 10))
@@ -18,9 +21,17 @@ async def main(url):
             await client.send(json.dumps(request))
             await expect(client, **reply)
 
+        async def is_there(client, room):
+            # Whoever is on another node hears of a new room a moment later, and may be there first.
+            rooms = []
+            while room not in rooms:
+                await client.send(json.dumps({"action": "rooms"}))
+                rooms = json.loads(await asyncio.wait_for(client.recv(), 10))["rooms"]
+
         a = json.loads(await alice.recv())["user_id"]
         b = json.loads(await bob.recv())["user_id"]
         await ask(alice, {"action": "join", "room": "tea"}, action="join", room="tea")
+        await is_there(bob, "tea")
         await ask(bob, {"action": "join", "room": "tea"}, action="join", room="tea")
         await expect(alice, action="join", room="tea", user_id=b)
         await ask(alice, {"action": "room_message", "message": "päivää 👋"},
@@ -39,7 +50,7 @@ async def main(url):
         await asyncio.wait_for(pong, 10)
 
     # websockets offers compression, sends a list of fragments, and reads what is as large as allowed.
-    async with connect(url + "/echo", max_size=None) as echo:
+    async with connect(far + "/echo", max_size=None) as echo:
         assert echo.protocol.extensions == [], "compression was accepted"
         await echo.send(["frag", "ment", "ed"])
         assert await echo.recv() == "fragmented"
@@ -51,4 +62,4 @@ async def main(url):
     print("ok")
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(*sys.argv[1:]))

@@ -4,6 +4,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
+#[cfg(all(feature = "postgres", feature = "redis"))]
+pub mod cluster;
 pub mod crowd;
 pub mod curl;
 #[cfg(feature = "sqlite")]
@@ -12,6 +14,10 @@ pub mod disk;
 pub mod engine;
 pub mod event;
 pub mod http;
+pub mod network;
+pub mod nginx;
+#[cfg(feature = "redis")]
+pub mod nodes;
 pub mod outage;
 pub mod packets;
 pub mod peer;
@@ -20,8 +26,14 @@ pub mod polling;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 pub mod process;
+#[cfg(feature = "redis")]
+pub mod program;
 pub mod protocol;
+#[cfg(feature = "redis")]
+pub mod redis;
 pub mod returner;
+#[cfg(all(feature = "postgres", feature = "redis"))]
+pub mod site;
 #[cfg(feature = "sqlite")]
 pub mod socketio;
 pub mod stream;
@@ -29,7 +41,7 @@ pub mod stream;
 pub mod subject;
 pub mod tools;
 pub mod trace;
-mod waiting;
+pub mod waiting;
 pub mod wire;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -48,8 +60,20 @@ pub const ACTION: &str = "/chatserver/connect";
 pub const ECHO: &str = "/echo";
 
 /// The variables that are understood besides the program's own.
-const FOREIGN: [&str; 7] =
-    ["HOST", "PORT", "DEBUG", "DATABASE_URL", "SHELLO_API_URL", "SHELLO_API_KEY", "SHELLO_WS_PORT"];
+const FOREIGN: [&str; 12] = [
+    "HOST",
+    "PORT",
+    "DEBUG",
+    "DATABASE_URL",
+    "REDIS_URL",
+    "REDIS_HOST",
+    "REDIS_PORT",
+    "REDIS_DB",
+    "REDIS_PASSWORD",
+    "SHELLO_API_URL",
+    "SHELLO_API_KEY",
+    "SHELLO_WS_PORT",
+];
 
 /// A running server. Killed when dropped.
 pub struct Server {

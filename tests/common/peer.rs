@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::io::{BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::http::{Answer, Http};
 use super::people::token_of;
-use super::{BINARY, CLOSE, TEXT, frame, read_frame, upgrade_request};
+use super::{BINARY, CLOSE, PATIENCE, TEXT, frame, read_frame, upgrade_request};
 
 /// What stands between the packets of a payload.
 pub const SEPARATOR: char = '\x1e';
@@ -23,6 +24,8 @@ pub struct Polling {
     get: Option<Http>,
     post: Option<Http>,
     arrived: VecDeque<String>,
+    /// So long the answer to a poll is waited for.
+    patience: Duration,
 }
 
 impl Polling {
@@ -36,7 +39,7 @@ impl Polling {
         let answer = get.answer()?;
         let open: Value = serde_json::from_str(answer.body.strip_prefix('0')?).ok()?;
         let sid = open["sid"].as_str()?.to_owned();
-        Some(Self { address, sid, get: Some(get), post: None, arrived: VecDeque::new() })
+        Some(Self { address, sid, get: Some(get), post: None, arrived: VecDeque::new(), patience: PATIENCE })
     }
 
     /// Where its requests go, or the WebSocket that takes it over.
@@ -96,6 +99,7 @@ impl Polling {
             }
             let target = self.target("polling");
             let http = self.get.as_mut()?;
+            http.set_patience(self.patience);
             http.send("GET", &target, "").ok()?;
             let answer = http.answer()?;
             if answer.status != 200 {
@@ -201,6 +205,14 @@ impl Carrier {
         match self {
             Self::Polling(session) => session.try_push(packet).is_ok(),
             Self::Socket(socket) => socket.try_send(packet),
+        }
+    }
+
+    /// So long an answer, or a packet, is waited for.
+    pub fn set_patience(&mut self, patience: Duration) {
+        match self {
+            Self::Polling(session) => session.patience = patience,
+            Self::Socket(socket) => socket.stream().set_read_timeout(Some(patience)).unwrap(),
         }
     }
 

@@ -64,6 +64,12 @@ impl Postgres {
         Self::start_with(&["ssl=on", "ssl_cert_file=../server.crt", "ssl_key_file=../server.key"])
     }
 
+    /// One that can be reached at these addresses too, quick and forgetful.
+    pub fn start_at(addresses: &[String]) -> Self {
+        let listen = format!("listen_addresses=127.0.0.1,{}", addresses.join(","));
+        Self::start_with(&[FAST, &["max_connections=100", &listen]].concat())
+    }
+
     fn start_with(settings: &[&str]) -> Self {
         let folder = folder();
         // Before there is anything to remove.
@@ -117,7 +123,12 @@ impl Postgres {
 
     /// The URL of a database, whether there is one or not.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://roomcast:{ENCODED_PASSWORD}@{}/{database}", self.place())
+        self.url_at("127.0.0.1", database)
+    }
+
+    /// The same at another of its addresses.
+    pub fn url_at(&self, address: &str, database: &str) -> String {
+        format!("postgres://roomcast:{ENCODED_PASSWORD}@{address}:{}/{database}", self.port)
     }
 
     /// The host and port.

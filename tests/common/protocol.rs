@@ -44,7 +44,7 @@ pub fn start(listen: SocketAddr) -> SocketAddr {
         };
         let namespaces = Namespaces::new(&[("/", &[&Mirror]), ("/custom", &[&Mirror])]);
         let sockets = Sockets { namespaces, verifier: None, echoes: true };
-        let mut server = Server::bind(config, sockets, None, 0).unwrap();
+        let mut server = Server::bind(config, sockets, None, None, 0).unwrap();
         tell.send(server.address()).unwrap();
         server.run().unwrap();
     });

@@ -1,6 +1,7 @@
 //! A client of Socket.IO that comes back as the official one does: with its pid and the last offset it has heard.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -33,6 +34,8 @@ pub struct Heard {
     pub message: Option<Message>,
     /// The number that it was sent with, and the message's id.
     pub acknowledged: Option<(usize, i64)>,
+    /// The number of what could not be stored now.
+    pub refused: Option<usize>,
 }
 
 pub struct Returner {
@@ -112,17 +115,18 @@ impl Returner {
         }
     }
 
-    /// Connects, as who it was before. Returns what it has missed; nothing, if the server is gone meanwhile. What comes
-    /// before the admission counts only with it, as in the official client.
+    /// Connects, as who it was before. Returns what it has missed; nothing, if the server is gone meanwhile or admits nobody
+    /// now. What comes before the admission counts only with it, as in the official client.
     pub fn come_back(&mut self, address: SocketAddr) -> Option<Vec<Message>> {
         self.carrier = None;
         let mut carrier = self.carrier(address)?;
         let mut before = Vec::new();
-        let admitted = self.prefix("0");
+        let (admitted, refused) = (self.prefix("0"), self.prefix("4"));
         let admission = loop {
             let packet = carrier.try_receive()?;
             match packet.strip_prefix(&admitted) {
                 Some(json) => break serde_json::from_str::<Value>(json).unwrap(),
+                None if packet.starts_with(&refused) => return None,
                 None => before.push(packet),
             }
         };
@@ -173,6 +177,13 @@ impl Returner {
         self.send(&format!("{}{number}{event}", self.prefix("2")));
     }
 
+    /// From now on a silence of so long is the end.
+    pub fn set_patience(&mut self, patience: Duration) {
+        if let Some(carrier) = &mut self.carrier {
+            carrier.set_patience(patience);
+        }
+    }
+
     /// Takes the next packet. Nothing at the end.
     pub fn hear(&mut self) -> Option<Heard> {
         let packet = self.carrier.as_mut()?.try_receive()?;
@@ -184,9 +195,13 @@ impl Returner {
         assert_eq!(namespace, self.namespace);
         if packet.starts_with("43") {
             let digits = packet[self.prefix("3").len()..].split('[').next().unwrap();
+            let number = digits.parse().unwrap();
+            if content[0]["code"] == "unavailable" {
+                return Heard { refused: Some(number), ..Heard::default() };
+            }
             assert_eq!(content[0]["ok"], true, "{packet}");
             let id = content[0]["id"].as_str().map_or(0, |id| id.parse().unwrap());
-            return Heard { acknowledged: Some((digits.parse().unwrap(), id)), message: None };
+            return Heard { acknowledged: Some((number, id)), ..Heard::default() };
         }
         let arguments = content.as_array_mut().unwrap();
         if let Some(Value::String(offset)) = arguments.get(2) {
@@ -198,6 +213,6 @@ impl Returner {
             return Heard::default();
         }
         let (id, text) = (arguments[1]["id"].as_str().unwrap(), arguments[1]["content"].as_str().unwrap());
-        Heard { message: Some(Message { id: id.parse().unwrap(), text: text.to_owned() }), acknowledged: None }
+        Heard { message: Some(Message { id: id.parse().unwrap(), text: text.to_owned() }), ..Heard::default() }
     }
 }

@@ -138,7 +138,8 @@ impl Listener {
             if let Some(data) = field("data") {
                 return Some(Told { id: field("id"), data });
             }
-            assert!(block.starts_with(':'), "{block:?}");
+            // A comment, or when to come back.
+            assert!(block.starts_with(':') || block.starts_with("retry: "), "{block:?}");
         }
     }
 
@@ -159,5 +160,14 @@ impl Listener {
         let mut rest = String::new();
         let _ = self.reader.read_to_string(&mut rest);
         assert_eq!(rest, "");
+    }
+
+    /// Nothing more comes, but after how many milliseconds to come back, and the end.
+    #[track_caller]
+    pub fn expect_farewell(&mut self) -> u32 {
+        let mut rest = String::new();
+        let _ = self.reader.read_to_string(&mut rest);
+        let retry = rest.strip_prefix("retry: ").and_then(|rest| rest.strip_suffix("\n\n"));
+        retry.and_then(|retry| retry.parse().ok()).unwrap_or_else(|| panic!("{rest:?}"))
     }
 }

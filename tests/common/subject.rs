@@ -9,8 +9,8 @@ use roomcast::hub::job::{
     Appended, Author, Done, Draft, Fault, Job, MessageRecord, Outcome, Reach, RoomRecord, UserRecord,
 };
 use roomcast::hub::{Page, Place};
-use roomcast::id::{MessageId, Reference, Target, UserId, Uuid};
-use roomcast::store::{self, Opened, Store};
+use roomcast::id::{MessageId, NodeId, Reference, Target, UserId, Uuid};
+use roomcast::store::{self, Opened, Options, Store};
 use roomcast::timestamp::Timestamp;
 
 /// A folder of this test's own, empty at first.
@@ -50,7 +50,13 @@ pub fn lasting_subjects() -> Vec<Subject> {
 }
 
 pub fn open(url: &str) -> Opened {
-    store::open(url, true, Durability::Full, "").unwrap_or_else(|error| panic!("{url}: {}", error.sentence))
+    open_for(url, None)
+}
+
+/// Opens it for one of several nodes.
+pub fn open_for(url: &str, node: Option<NodeId>) -> Opened {
+    let options = Options { migrate: true, durability: Durability::Full, key: "", node };
+    store::open(url, &options).unwrap_or_else(|error| panic!("{url}: {}", error.sentence))
 }
 
 pub fn at(seconds: i64) -> Timestamp {
@@ -64,6 +70,13 @@ pub fn guest(number: u128) -> Author {
 impl Subject {
     pub fn new(url: &str, is_lasting: bool) -> Self {
         Self { url: url.into(), store: Some(open(url).store), is_lasting, seconds: 0 }
+    }
+
+    /// The same store once more, as that one of several nodes opens it; and what the hub would start from.
+    pub fn node(url: &str, node: u64) -> (Self, Opened) {
+        let mut opened = open_for(url, Some(NodeId(node)));
+        let store = std::mem::replace(&mut opened.store, open("sqlite::memory:").store);
+        (Self { url: url.into(), store: Some(store), is_lasting: true, seconds: 0 }, opened)
     }
 
     pub fn url(&self) -> &str {

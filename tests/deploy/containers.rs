@@ -75,7 +75,13 @@ fn the_services_wait_for_one_another_and_know_no_literal_secret() {
     let services = compose["services"].as_object().unwrap();
     assert_eq!(services.keys().collect::<Vec<_>>(), ["postgres", "redis", "roomcast"]);
     let server = &services["roomcast"];
-    assert_eq!(server["depends_on"], json!({ "postgres": { "condition": "service_healthy" } }));
+    assert_eq!(
+        server["depends_on"],
+        json!({
+            "postgres": { "condition": "service_healthy" },
+            "redis": { "condition": "service_healthy", "required": false },
+        })
+    );
     // Its own is the image's.
     assert!(text_of("Dockerfile").contains(
         r#"HEALTHCHECK --interval=10s --timeout=5s --start-period=40s --retries=3 CMD ["/roomcast", "health"]"#

@@ -1,66 +1,31 @@
-//! A real nginx with the file as it is, but for ports, before a real server.
+//! What goes through nginx, with the file as it is.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
+use std::process::Command;
 
 use tungstenite::client::IntoClientRequest;
 
-use super::{printed, text_of, with};
-use crate::common::people::{private_room, serve_people, token_of, user};
-use crate::common::tools::tool;
-use crate::common::{ACTION, Client, ECHO, Server, scratch_dir, wait_until};
+use super::printed;
+use crate::common::nginx::{ADDRESSES, Nginx};
+use crate::common::stream::{CONNECTED, Listener, post};
+use crate::common::{ACTION, Client, ECHO, Server, scratch_dir};
 
-/// What stands around the file: paths of the test's own, and a single process under the test's own user.
-const AROUND: &str = "
-daemon off;
-master_process off;
-pid DIRECTORY/pid;
-error_log stderr warn;
-events {}
-http {
-    access_log off;
-    client_body_temp_path DIRECTORY/body;
-    proxy_temp_path DIRECTORY/proxy;
-    fastcgi_temp_path DIRECTORY/fastcgi;
-    uwsgi_temp_path DIRECTORY/uwsgi;
-    scgi_temp_path DIRECTORY/scgi;
-    include DIRECTORY/roomcast.conf;
-}
-";
-
-/// A server, and an nginx that leads to it. Killed when dropped.
+/// A server, and an nginx that leads to it.
 struct Proxied {
     server: Server,
-    nginx: Child,
-    /// Where nginx listens.
-    address: SocketAddr,
+    nginx: Nginx,
 }
 
 impl Proxied {
     fn start(server: Server) -> Self {
-        let address = free_address();
-        let directory = scratch_dir();
-        let upstream = format!("server {};", server.address);
-        let listen = format!("listen {address};");
-        let site = [("server 127.0.0.1:8000;", &*upstream), ("listen 80;", &listen), ("listen [::]:80;", "")];
-        fs::write(directory.join("roomcast.conf"), with(text_of("nginx.conf"), &site)).unwrap();
-        let around = with(AROUND.into(), &[("DIRECTORY", directory.to_str().unwrap())]);
-        let config = directory.join("nginx.conf");
-        fs::write(&config, around).unwrap();
-        let output = command(&config).arg("-t").output().expect("nginx is installed by scripts/test");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success() && !said.contains("[warn]"), "{said}");
-        let nginx = command(&config).stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let proxied = Self { server, nginx, address };
-        wait_until("nginx to listen", || TcpStream::connect(address).is_ok());
-        proxied
+        let nginx = Nginx::before(&[server.address], ADDRESSES, &[]);
+        Self { server, nginx }
     }
 
     /// The status and the body of an answer that came through nginx.
     fn curl(&self, path: &str, options: &[&str]) -> (String, String) {
-        let url = format!("http://{}{path}", self.address);
+        let url = format!("http://{}{path}", self.nginx.address);
         let printed =
             printed(Command::new("curl").args(["-sS", "-m", "10", "-w", "\n%{http_code}", &url]).args(options));
         let (body, status) = printed.rsplit_once('\n').unwrap();
@@ -69,11 +34,11 @@ impl Proxied {
 
     /// An upgrade through nginx, with these headers; or the status that refuses it.
     fn upgrade(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Client, u16> {
-        let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
+        let mut request = format!("ws://{}{path}", self.nginx.address).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let stream = TcpStream::connect(self.address).unwrap();
+        let stream = TcpStream::connect(self.nginx.address).unwrap();
         stream.set_read_timeout(Some(crate::common::PATIENCE)).unwrap();
         match tungstenite::client(request, stream) {
             Ok((socket, _)) => Ok(Client { socket }),
@@ -83,26 +48,6 @@ impl Proxied {
             Err(error) => panic!("{error}"),
         }
     }
-}
-
-impl Drop for Proxied {
-    fn drop(&mut self) {
-        let _ = self.nginx.kill();
-        let _ = self.nginx.wait();
-    }
-}
-
-fn command(config: &Path) -> Command {
-    // Where Debian has it, which is not on every user's path.
-    let mut command = Command::new("/usr/sbin/nginx");
-    // Before it has read its configuration it would write to the system's log.
-    command.args(["-e", "stderr", "-c"]).arg(config);
-    command
-}
-
-/// One that nobody has, or had a moment ago.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 #[test]
@@ -154,16 +99,83 @@ fn requests_go_through_over_connections_that_are_kept() {
     assert!(ended.unwrap_or_else(|| panic!("{log}")) <= 4, "{log}");
 }
 
+/// By the file alone, and by what the server asks of any proxy alone.
 #[test]
-fn socketio_clients_go_through_by_either_transport() {
-    let proxied = Proxied::start(Server::spawn(serve_people(&[])));
-    let members = ["ann", "bob"].map(|name| user(&proxied.server, name));
-    let room = private_room(&proxied.server, "tea", &members);
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/deploy/through_nginx.mjs");
-    let modules = tool("node_modules/socket.io-client");
-    let mut command = Command::new("node");
-    command.arg(script).arg(format!("http://{}", proxied.address)).args(["ann", "bob"].map(token_of));
-    command.arg(room.to_string()).env("NODE_PATH", modules.parent().unwrap());
-    let printed = printed(&mut command);
-    assert!(printed.ends_with("done\n"), "{printed}");
+fn events_go_out_at_once() {
+    let asks = "proxy_set_header Host $http_host;";
+    let ways = [
+        (asks, "proxy_set_header Host $http_host; proxy_ignore_headers X-Accel-Buffering;"),
+        ("proxy_buffering off;", ""),
+    ];
+    for change in ways {
+        let server = Server::start(&["--trust-proxies", "127.0.0.1"]);
+        let nginx = Nginx::before(&[server.address], ADDRESSES, &[change]);
+        let wire = TcpStream::connect(nginx.address).unwrap();
+        wire.set_read_timeout(Some(crate::common::PATIENCE)).unwrap();
+        let mut listener = Listener::over(wire, "GET /stream HTTP/1.0\r\nHost: x\r\n\r\n");
+        assert_eq!(listener.next().data, CONNECTED);
+        for text in ["one", "two"] {
+            post(&server, "/message", text);
+            listener.expect("new_message", text);
+        }
+    }
+}
+
+/// The same host by another scheme is another site.
+#[test]
+fn a_trusted_proxy_says_that_it_was_tls() {
+    let tls = ("X-Forwarded-Proto $scheme", "X-Forwarded-Proto https");
+    let pages = |flags: &[&str]| {
+        let server = Server::start(&[&["--api-key", "secret"], flags].concat());
+        let nginx = Nginx::before(&[server.address], ADDRESSES, &[tls]);
+        let proxied = Proxied { server, nginx };
+        let page = |origin| {
+            let headers = [("Host", "chat.example"), ("Origin", origin), ("api-key", "secret")];
+            proxied.upgrade("/ws", &headers).map(drop)
+        };
+        (page("https://chat.example"), page("http://chat.example"))
+    };
+    assert_eq!(pages(&["--trust-proxies", "127.0.0.1"]), (Ok(()), Err(403)));
+    // From others it means nothing.
+    assert_eq!(pages(&["--trust-proxies", "203.0.113.9"]), (Ok(()), Ok(())));
+}
+
+/// Who is no program of this machine can't become one by what it writes itself.
+#[test]
+fn a_trusted_proxy_says_who_asks_and_its_clients_do_not() {
+    let mut proxied = Proxied::start(Server::start(&["--trust-proxies", "127.0.0.1, ::1"]));
+    let status = |headers: &[&str]| {
+        let options: Vec<&str> = headers.iter().flat_map(|header| ["-H", *header]).collect();
+        proxied.curl("/user", &options).0
+    };
+    assert_eq!(status(&[]), "200");
+    assert_eq!(status(&["X-Forwarded-For: 127.0.0.1"]), "200");
+    let stranger = "X-Client: 203.0.113.9";
+    assert_eq!(status(&[stranger]), "403");
+    for forged in ["127.0.0.1", "127.0.0.1, 127.0.0.1", "::1", "localhost", "unknown", "127.0.0.1:80", "\"[::1]:80\""] {
+        for name in ["X-Forwarded-For", "X-Real-IP", "Forwarded"] {
+            assert_eq!(status(&[stranger, &format!("{name}: {forged}")]), "403", "{name}: {forged}");
+        }
+    }
+    // What it may claim for itself is to be somebody else from elsewhere.
+    assert_eq!(status(&["X-Forwarded-For: 203.0.113.9"]), "403");
+    assert_eq!(status(&["X-Forwarded-For: unknown"]), "403");
+
+    // The scheme is the proxy's, so a page that came over TLS is none of this site.
+    let page = |origin| proxied.upgrade(ACTION, &[("Host", "chat.example"), ("Origin", origin)]).map(drop);
+    assert_eq!(page("http://chat.example"), Ok(()));
+    assert_eq!(page("https://chat.example"), Err(403));
+    let page = |address| {
+        let headers = [("Host", "chat.example"), ("Origin", "http://localhost:3000"), ("X-Client", address)];
+        proxied.upgrade(ACTION, &headers).map(drop)
+    };
+    assert_eq!((page("127.0.0.1"), page("203.0.113.9")), (Ok(()), Err(403)));
+
+    // And the log shows the client.
+    let mut breach = proxied.upgrade(ECHO, &[("X-Client", "2001:db8::9")]).unwrap();
+    std::io::Write::write_all(breach.socket.get_mut(), b"\xff\xff no frame at all").unwrap();
+    assert_eq!(breach.receive_close().0, 1002);
+    proxied.server.signal("TERM");
+    let (_, log) = proxied.server.wait();
+    assert!(log.contains("closed 2001:db8::9: a breach of the protocol"), "{log}");
 }

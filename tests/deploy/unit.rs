@@ -6,7 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::{printed, text_of, with};
+use super::{printed, text_of};
+use crate::common::nginx::with;
 use crate::common::{Server, roomcast_under, scratch_dir};
 
 /// The unit as it would be installed, for the program that is tested.

@@ -11,10 +11,13 @@ const { chromium } = createRequire(import.meta.url)('playwright-core');
 const PATIENCE = 15_000;
 const WATCHDOG = 90_000;
 
-export const url = process.argv[2];
+/** Ways to the server, perhaps to several nodes: people come by each of them in turn. */
+const urls = process.argv.slice(2);
+export const [url] = urls;
 let checks = 0;
 let browser = null;
 const crowd = [];
+let opened = 0;
 
 /** Checks that are as good as their message. */
 export function check(what, got, wanted) {
@@ -85,7 +88,7 @@ export class Person {
         console.error(`policy: ${violatedDirective} ${blockedURI}`);
       });
     });
-    await person.page.goto(url + path);
+    await person.page.goto(urls[opened++ % urls.length] + path);
     crowd.push(person);
     return person;
   }

@@ -1,5 +1,6 @@
 // The chat vocabulary, from the first connection to the last:
-// node chat.mjs URL websocket|polling|upgrade NAMESPACE FILE
+// node chat.mjs NEAR FAR websocket|polling|upgrade NAMESPACE FILE
+// NEAR and FAR are the URLs of two ways to the server, perhaps to two nodes. Alice has a tab by either.
 
 import {
   Tab, badToken, check, elapsed, isAbsent, isMessageId, isText, isTime, isUuid, quiet, refusedAlike, runInNode,
@@ -30,10 +31,10 @@ export default async function chat(settings) {
 /** Bob, carol, and two tabs of alice. Carol shares no chat with them. */
 async function arrive(world) {
   const { alice, bob } = world.users;
-  const people = { bob: await Tab.open(world, 'bob'), carol: await Tab.open(world, 'carol') };
-  people.alice = await Tab.open(world, 'alice');
+  const people = { bob: await Tab.open(world, 'bob', world.near), carol: await Tab.open(world, 'carol', world.far) };
+  people.alice = await Tab.open(world, 'alice', world.far);
   await people.bob.told('user:status', { userId: alice.uuid, status: 'online' });
-  people.second = await Tab.open(world, 'alice');
+  people.second = await Tab.open(world, 'alice', world.near);
   await quiet('a second tab is no news', people.bob, people.carol, people.alice, people.second);
   const tea = { id: world.chats.tea.uuid, name: 'tea', unread: 0, updated_at: isTime, last_message: isAbsent };
   await people.bob.ok('chat:list', {}, { chats: [tea] });
@@ -47,7 +48,7 @@ async function arrive(world) {
 
 /** Sends to all the tabs given, and returns the message's id. */
 async function say(world, tab, tabs, request, wanted = {}) {
-  const sender = { id: world.users[tab.name].uuid, username: tab.name };
+  const sender = { id: world.users[tab.name].uuid, username: world.users[tab.name].name };
   const answer = { id: isMessageId, created_at: isTime, delivered: Number.isInteger };
   const ack = await tab.ok('message:send', request, answer);
   const { id, created_at } = ack;
@@ -136,8 +137,8 @@ async function call(world, { alice, second, bob, carol }) {
 async function create(world, { alice, second, bob, carol }) {
   const { alice: owner, bob: guest } = world.users;
   const { chatId } = await alice.ok('chat:create', { name: 'cake', participants: [guest.uuid] }, { chatId: isUuid });
-  const is = (user, username) => (one) => one.id === user.uuid && one.username === username;
-  const participants = (got) => got?.length === 2 && got.some(is(owner, 'alice')) && got.some(is(guest, 'bob'));
+  const is = (user) => (one) => one.id === user.uuid && one.username === user.name;
+  const participants = (got) => got?.length === 2 && got.some(is(owner)) && got.some(is(guest));
   for (const tab of [alice, second, bob]) {
     await tab.told('chat:new', { id: chatId, name: 'cake', owner_id: owner.uuid, participants });
   }
@@ -150,13 +151,14 @@ async function create(world, { alice, second, bob, carol }) {
 
 async function history(world, { alice, bob, carol }) {
   const chatId = world.chats.tea.uuid;
+  const sender = { id: world.users.bob.uuid, username: world.users.bob.name };
   const { messages } = await bob.ok('message:list', { chatId }, { next: null });
   const readBy = (got) => (Array.isArray(got) ? got.length : got) === 1;
   check('the history, oldest first and without what was deleted', messages, [
-    { content: 'good day', chat_id: chatId, message_type: 'text', sender: { username: 'alice' }, created_at: isTime,
-      edited_at: isTime, reactions: [{ emoji: '❤️', count: 1 }], read_by: readBy },
-    { content: 'hello', sender: { id: world.users.bob.uuid, username: 'bob' }, edited_at: isAbsent, reactions: [] },
-    { content: 'tea?', sender: { id: world.users.bob.uuid, username: 'bob' }, edited_at: isAbsent, reactions: [] },
+    { content: 'good day', chat_id: chatId, message_type: 'text', sender: { username: world.users.alice.name },
+      created_at: isTime, edited_at: isTime, reactions: [{ emoji: '❤️', count: 1 }], read_by: readBy },
+    { content: 'hello', sender, edited_at: isAbsent, reactions: [] },
+    { content: 'tea?', sender, edited_at: isAbsent, reactions: [] },
   ]);
   const pages = [];
   for (let before; before !== null && pages.length < 4;) {
@@ -176,14 +178,14 @@ async function typeAndReload(world, people) {
   await second.close();
   await quiet('one of two tabs is closed', bob, carol);
   await bob.ok('typing:start', { chatId });
-  await people.alice.told('typing:start', { chatId, userId, username: 'bob' });
+  await people.alice.told('typing:start', { chatId, userId, username: world.users.bob.name });
   await bob.ok('typing:stop', { chatId });
   await people.alice.told('typing:stop', { chatId, userId });
-  await bob.ok('typing:start', { chatId });
   const start = performance.now();
-  await people.alice.told('typing:start', { chatId, userId, username: 'bob' });
+  await bob.ok('typing:start', { chatId });
+  await people.alice.told('typing:start', { chatId, userId, username: world.users.bob.name });
   await people.alice.close();
-  people.alice = await Tab.open(world, 'alice');
+  people.alice = await Tab.open(world, 'alice', world.far);
   await people.alice.ok('chat:join', { chatId });
   await people.alice.told('typing:stop', { chatId, userId });
   elapsed('the server stops the typing', start, 5500, 9000);
@@ -209,7 +211,7 @@ async function leave(world, { alice, bob, carol }) {
   const chatId = world.chats.tea.uuid;
   const userId = world.users.alice.uuid;
   await alice.ok('typing:start', { chatId });
-  await bob.told('typing:start', { chatId, userId, username: 'alice' });
+  await bob.told('typing:start', { chatId, userId, username: world.users.alice.name });
   const start = performance.now();
   await alice.close();
   await bob.told('typing:stop', { chatId, userId });

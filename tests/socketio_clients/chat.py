@@ -1,5 +1,6 @@
 """The chat vocabulary, from the first connection to the last:
-python chat.py URL websocket|polling|upgrade NAMESPACE FILE sync|asyncio
+python chat.py NEAR FAR websocket|polling|upgrade NAMESPACE FILE sync|asyncio
+NEAR and FAR are the URLs of two ways to the server, perhaps to two nodes. Alice has a connection by either.
 """
 
 import time
@@ -19,6 +20,7 @@ class Chat:
     def __init__(self, world):
         self.world = world
         self.tea = world.tea["uuid"]
+        self.names = {name: user["name"] for name, user in world.users.items()}
         self.ids = {name: user["uuid"] for name, user in world.users.items()}
 
     async def everyone(self, event, wanted):
@@ -27,13 +29,13 @@ class Chat:
 
     async def arrive(self):
         """Bob, carol, and two tabs of alice. Carol shares no chat with them."""
-        self.line = Line(self.world.url)
+        self.line = Line(self.world.far)
         self.way = await self.line.open()
-        self.bob = await Tab.open(self.world, "bob")
-        self.carol = await Tab.open(self.world, "carol")
+        self.bob = await Tab.open(self.world, "bob", self.world.near)
+        self.carol = await Tab.open(self.world, "carol", self.world.far)
         self.alice = await Tab.open(self.world, "alice", self.way)
         await self.bob.told("user:status", {"userId": self.ids["alice"], "status": "online"})
-        self.second = await Tab.open(self.world, "alice")
+        self.second = await Tab.open(self.world, "alice", self.world.near)
         await quiet("a second tab is no news", self.bob, self.carol, self.alice, self.second)
         tea = {"id": self.tea, "name": "tea", "unread": 0, "updated_at": is_time, "last_message": is_absent}
         await self.bob.ok("chat:list", {}, chats=[tea])
@@ -45,7 +47,7 @@ class Chat:
         """Sends, and all the tabs given are told. Returns the acknowledgement."""
         ack = await tab.ok("message:send", {"chatId": chat, "content": content, **more},
                            id=is_text, created_at=is_time, delivered=is_count)
-        sender = {"id": self.ids[tab.name], "username": tab.name}
+        sender = {"id": self.ids[tab.name], "username": self.names[tab.name]}
         shown_chat = self.tea if chat in (self.world.tea["id"], str(self.world.tea["id"])) else chat
         for each in tabs:
             await each.told("message:new", {
@@ -132,7 +134,7 @@ class Chat:
     async def create(self):
         request = {"name": "cake", "participants": [self.ids["bob"]]}
         chat = (await self.alice.ok("chat:create", request, chatId=is_uuid))["chatId"]
-        both = {(self.ids[name], name) for name in ("alice", "bob")}
+        both = {(self.ids[name], self.names[name]) for name in ("alice", "bob")}
         await self.everyone("chat:new", {
             "id": chat, "name": "cake", "owner_id": self.ids["alice"],
             "participants": lambda got: {(one["id"], one["username"]) for one in got} == both,
@@ -143,11 +145,11 @@ class Chat:
         await quiet("not invited", self.carol)
 
     async def history(self):
-        bob = {"id": self.ids["bob"], "username": "bob"}
+        bob = {"id": self.ids["bob"], "username": self.names["bob"]}
         listed = await self.bob.ok("message:list", {"chatId": self.tea}, next=is_absent)
         check("the history, oldest first and without what was deleted", listed["messages"], [
-            {"content": "good day", "chat_id": self.tea, "message_type": "text", "sender": {"username": "alice"},
-             "created_at": is_time, "edited_at": is_time, "reactions": [{"emoji": "❤️", "count": 1}],
+            {"content": "good day", "chat_id": self.tea, "message_type": "text",
+             "sender": {"username": self.names["alice"]}, "created_at": is_time, "edited_at": is_time, "reactions": [{"emoji": "❤️", "count": 1}],
              "read_by": lambda got: (len(got) if isinstance(got, list) else got) == 1},
             {"content": "hello", "sender": bob, "edited_at": is_absent, "reactions": []},
             {"content": "tea?", "sender": bob, "edited_at": is_absent, "reactions": []},
@@ -166,12 +168,12 @@ class Chat:
         await self.second.close()
         await quiet("one of two tabs is closed", self.bob, self.carol)
         await self.bob.ok("typing:start", {"chatId": self.tea})
-        await self.alice.told("typing:start", {**bob, "username": "bob"})
+        await self.alice.told("typing:start", {**bob, "username": self.names["bob"]})
         await self.bob.ok("typing:stop", {"chatId": self.tea})
         await self.alice.told("typing:stop", bob)
-        await self.bob.ok("typing:start", {"chatId": self.tea})
         start = time.monotonic()
-        await self.alice.told("typing:start", {**bob, "username": "bob"})
+        await self.bob.ok("typing:start", {"chatId": self.tea})
+        await self.alice.told("typing:start", {**bob, "username": self.names["bob"]})
         await self.alice.close()
         self.alice = await Tab.open(self.world, "alice", self.way)
         await self.alice.ok("chat:join", {"chatId": self.tea})
@@ -196,7 +198,8 @@ class Chat:
 
     async def leave(self):
         await self.alice.ok("typing:start", {"chatId": self.tea})
-        await self.bob.told("typing:start", {"chatId": self.tea, "userId": self.ids["alice"], "username": "alice"})
+        alice = {"userId": self.ids["alice"], "username": self.names["alice"]}
+        await self.bob.told("typing:start", {"chatId": self.tea, **alice})
         start = time.monotonic()
         await self.alice.close()
         await self.bob.told("typing:stop", {"chatId": self.tea, "userId": self.ids["alice"]})

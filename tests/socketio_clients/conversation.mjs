@@ -1,5 +1,6 @@
 // The conversation vocabulary, from the first connection to the last:
-// node conversation.mjs URL websocket|polling|upgrade NAMESPACE FILE
+// node conversation.mjs NEAR FAR websocket|polling|upgrade NAMESPACE FILE
+// NEAR and FAR are the URLs of two ways to the server, perhaps to two nodes. Alice has a tab by either.
 
 import {
   Tab, badToken, check, elapsed, isAbsent, isMessageId, isText, isTime, named, quiet, refusedAlike, runInNode,
@@ -36,14 +37,14 @@ async function sees(world, tab, present, absent) {
 
 /** Bob, carol, and two tabs of alice. Carol shares no conversation with them. */
 async function arrive(world) {
-  const people = { bob: await Tab.open(world, 'bob') };
+  const people = { bob: await Tab.open(world, 'bob', world.near) };
   await sees(world, people.bob, [], ['alice', 'carol']);
-  people.carol = await Tab.open(world, 'carol');
+  people.carol = await Tab.open(world, 'carol', world.far);
   await sees(world, people.carol, [], ['alice', 'bob']);
-  people.alice = await Tab.open(world, 'alice');
+  people.alice = await Tab.open(world, 'alice', world.far);
   await sees(world, people.alice, ['bob'], ['carol']);
   await people.bob.told('user_online', { user_id: world.users.alice.uuid });
-  people.second = await Tab.open(world, 'alice');
+  people.second = await Tab.open(world, 'alice', world.near);
   await sees(world, people.second, ['bob'], ['carol']);
   await quiet('a second tab is no news', people.bob, people.carol, people.alice, people.second);
   for (const tab of [people.alice, people.second, people.bob]) {
@@ -56,7 +57,7 @@ async function arrive(world) {
 async function say(world, event, tab, tabs, request) {
   await tab.ok(event, request);
   const { sender_id, ...said } = request;
-  const sender = { sender_id: world.users[tab.name].uuid, sender_username: tab.name };
+  const sender = { sender_id: world.users[tab.name].uuid, sender_username: world.users[tab.name].name };
   const message = { id: isMessageId, ...sender, ...said, created_at: isTime };
   const { id, created_at } = await tab.told('message_delivered', { ...message, delivered: tabs.length });
   for (const each of tabs) await each.told(event, { ...message, id, created_at });
@@ -83,7 +84,7 @@ async function talk(world, { alice, second, bob, carol }) {
 
 async function whisper(world, { alice, second, bob, carol }) {
   const id = await say(world, 'private_message', alice, [bob], { recipient_id: world.users.bob.uuid, content: 'psst' });
-  second.events.length = 0; // Whether the sender's other tab is told too is the server's affair.
+  await second.told('private_message', { id, content: 'psst' });
   await say(world, 'private_message', bob, [alice, second], { recipient_id: world.users.alice.uuid, content: 'yes?' });
   await alice.no('private_message', { recipient_id: NOWHERE, content: 'anybody?' });
   await quiet('it was not for them', alice, second, bob, carol);
@@ -169,11 +170,11 @@ async function typeAndReload(world, people) {
     await bob.ok('typing', { conversation_id, is_typing });
     await people.alice.told('user_typing', { user_id, is_typing, conversation_id });
   }
-  await bob.ok('typing', { conversation_id, is_typing: true });
   const start = performance.now();
+  await bob.ok('typing', { conversation_id, is_typing: true });
   await people.alice.told('user_typing', { user_id, is_typing: true, conversation_id });
   await people.alice.close();
-  people.alice = await Tab.open(world, 'alice');
+  people.alice = await Tab.open(world, 'alice', world.far);
   await sees(world, people.alice, ['bob'], ['carol']);
   await people.alice.ok('join_conversation', { conversation_id });
   await people.alice.told('user_typing', { user_id, is_typing: false, conversation_id });
@@ -199,13 +200,14 @@ async function recover(world, { alice, bob, carol }) {
     await bob.told('message_delivered', { content: request.content });
   }
   await alice.recovers(id);
+  // She speaks first: whoever is on another node has heard then that she is there.
+  await say(world, 'conversation_message', alice, [bob], { conversation_id, content: 'I am back' });
   await say(world, 'conversation_message', bob, [{ told: () => {} }], { conversation_id, content: 'four' });
   await quiet('it has it all', bob, carol);
   const got = alice.events.splice(0).filter(({ event }) => event !== 'online_users');
   const told = got.map(({ event, payload }) => [event, payload.content]);
   const wanted = [...missed, ['conversation_message', { content: 'four' }]];
   check('alice has missed nothing', told, wanted.map(([event, { content }]) => [event, content]));
-  await say(world, 'conversation_message', alice, [bob], { conversation_id, content: 'I am back' });
   await quiet('all of it once, and no status', alice, bob, carol);
 }
 

@@ -1,5 +1,6 @@
 """The conversation vocabulary, from the first connection to the last:
-python conversation.py URL websocket|polling|upgrade NAMESPACE FILE sync|asyncio
+python conversation.py NEAR FAR websocket|polling|upgrade NAMESPACE FILE sync|asyncio
+NEAR and FAR are the URLs of two ways to the server, perhaps to two nodes. Alice has a connection by either.
 """
 
 import time
@@ -18,6 +19,7 @@ class Conversation:
     def __init__(self, world):
         self.world = world
         self.tea = {"conversation_id": world.tea["uuid"]}
+        self.names = {name: user["name"] for name, user in world.users.items()}
         self.ids = {name: user["uuid"] for name, user in world.users.items()}
 
     async def everyone(self, event, wanted):
@@ -36,16 +38,16 @@ class Conversation:
 
     async def arrive(self):
         """Bob, carol, and two tabs of alice. Carol shares no conversation with them."""
-        self.line = Line(self.world.url)
+        self.line = Line(self.world.far)
         self.way = await self.line.open()
-        self.bob = await Tab.open(self.world, "bob")
+        self.bob = await Tab.open(self.world, "bob", self.world.near)
         await self.sees(self.bob, [], ["alice", "carol"])
-        self.carol = await Tab.open(self.world, "carol")
+        self.carol = await Tab.open(self.world, "carol", self.world.far)
         await self.sees(self.carol, [], ["alice", "bob"])
         self.alice = await Tab.open(self.world, "alice", self.way)
         await self.sees(self.alice, ["bob"], ["carol"])
         await self.bob.told("user_online", {"user_id": self.ids["alice"]})
-        self.second = await Tab.open(self.world, "alice")
+        self.second = await Tab.open(self.world, "alice", self.world.near)
         await self.sees(self.second, ["bob"], ["carol"])
         await quiet("a second tab is no news", self.bob, self.carol, self.alice, self.second)
         for tab in (self.alice, self.second, self.bob):
@@ -55,7 +57,7 @@ class Conversation:
         """Says something in a conversation or to a person. `tabs` are told, the sender gets the confirmation."""
         await tab.ok(event, request)
         message = {
-            **request, "id": is_text, "sender_id": self.ids[tab.name], "sender_username": tab.name,
+            **request, "id": is_text, "sender_id": self.ids[tab.name], "sender_username": self.names[tab.name],
             "created_at": is_time,
         }
         sent = await tab.told("message_delivered", {**message, "delivered": len(tabs)})
@@ -82,7 +84,7 @@ class Conversation:
     async def whisper(self):
         request = {"recipient_id": self.ids["bob"], "content": "psst"}
         self.direct = await self.say("private_message", self.alice, [self.bob], request)
-        self.second.events.clear()  # Whether the sender's other tab is told too is the server's affair.
+        await self.second.told("private_message", {"id": self.direct, "content": "psst"})
         request = {"recipient_id": self.ids["alice"], "content": "yes?"}
         await self.say("private_message", self.bob, [self.alice, self.second], request)
         await self.alice.no("private_message", {"recipient_id": NOWHERE, "content": "anybody?"})
@@ -168,8 +170,8 @@ class Conversation:
             await self.alice.told("user_typing", direct)
             await self.bob.ok("typing", {**self.tea, "is_typing": is_typing})
             await self.alice.told("user_typing", {"user_id": bob, "is_typing": is_typing, **self.tea})
-        await self.bob.ok("typing", {**self.tea, "is_typing": True})
         start = time.monotonic()
+        await self.bob.ok("typing", {**self.tea, "is_typing": True})
         await self.alice.told("user_typing", {"user_id": bob, "is_typing": True, **self.tea})
         await self.alice.close()
         self.alice = await Tab.open(self.world, "alice", self.way)
@@ -190,8 +192,9 @@ class Conversation:
         await self.alice.connected()
         await self.sees(self.alice, ["bob"], ["carol"])
         await self.alice.ok("join_conversation", self.tea)
-        await self.say("conversation_message", self.bob, [self.alice], {**self.tea, "content": "again?"})
+        # She speaks first: whoever is on another node has heard then that she is there.
         await self.say("conversation_message", self.alice, [self.bob], {**self.tea, "content": "I am back"})
+        await self.say("conversation_message", self.bob, [self.alice], {**self.tea, "content": "again?"})
         await quiet("nothing twice, and no status", self.alice, self.bob, self.carol)
 
     async def leave(self):

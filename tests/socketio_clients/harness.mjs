@@ -71,12 +71,12 @@ export async function refusedAlike(tab, requests) {
 
 /** One connection of a user, as one tab of a browser has it. */
 export class Tab {
-  constructor(world, name, token = world.users[name].token) {
+  constructor(world, name, url, token = world.users[name].token) {
     this.world = world;
     this.name = name;
     this.events = [];
     this.arrival = () => {};
-    this.socket = world.io(world.url + world.namespace, {
+    this.socket = world.io(url + world.namespace, {
       auth: { token },
       autoConnect: false,
       forceNew: true,
@@ -92,9 +92,9 @@ export class Tab {
     });
   }
 
-  /** Connected, and over the transport that was asked for. */
-  static async open(world, name) {
-    const tab = new Tab(world, name);
+  /** Connected, and over the transport that was asked for. The way is `world.near` or `world.far`. */
+  static async open(world, name, url) {
+    const tab = new Tab(world, name, url);
     const connected = tab.once('connect', 'connect_error');
     tab.socket.connect();
     const refusal = await connected;
@@ -180,7 +180,7 @@ export class Tab {
 
 /** A token that nobody signed is refused, and the client does not try again by itself. */
 export async function badToken(world) {
-  const stranger = new Tab(world, 'stranger', 'not.a.token');
+  const stranger = new Tab(world, 'stranger', world.near, 'not.a.token');
   const refused = stranger.once('connect_error', 'connect');
   stranger.socket.connect();
   const { message, data } = (await refused) ?? {};
@@ -199,7 +199,7 @@ export async function run(conversation, world) {
   }
 }
 
-/** The script's arguments: URL, transport, namespace, file with users and chats. The client is found by NODE_PATH. */
+/** The script's arguments: two URLs, transport, namespace, file with users and chats. NODE_PATH leads to the client. */
 export async function runInNode(script, conversation) {
   if (!globalThis.process?.argv) return;
   const { createRequire } = await import('node:module');
@@ -207,8 +207,8 @@ export async function runInNode(script, conversation) {
   const { fileURLToPath } = await import('node:url');
   if (realpathSync(process.argv[1]) !== realpathSync(fileURLToPath(script))) return;
   const { io } = createRequire(script)('socket.io-client');
-  const [url, mode, namespace, file] = process.argv.slice(2);
-  const result = await run(conversation, { io, url, mode, namespace, ...JSON.parse(readFileSync(file, 'utf8')) });
+  const [near, far, mode, namespace, file] = process.argv.slice(2);
+  const result = await run(conversation, { io, near, far, mode, namespace, ...JSON.parse(readFileSync(file, 'utf8')) });
   if (result !== 'PASS') console.log(result);
   process.exit(result === 'PASS' ? 0 : 1);
 }

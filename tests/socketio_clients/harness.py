@@ -190,15 +190,15 @@ class Tab:
             return await method(*arguments, **named)
         return await asyncio.to_thread(method, *arguments, **named)
 
-    async def connect(self, token, url=None):
+    async def connect(self, token, url):
         world = self.world
         await in_time(f"an answer to {self.name}", self._do(
-            self.client.connect, url or world.url, auth={"token": token}, transports=TRANSPORTS[world.mode],
+            self.client.connect, url, auth={"token": token}, transports=TRANSPORTS[world.mode],
             namespaces=[world.namespace], wait_timeout=5,
         ))
 
     @classmethod
-    async def open(cls, world, name, url=None):
+    async def open(cls, world, name, url):
         """Connected, and over the transport that was asked for."""
         tab = cls(world, name)
         await tab.connect(world.users[name]["token"], url)
@@ -251,7 +251,7 @@ async def bad_token(world):
     """A token that nobody signed is refused, with a code to tell why."""
     stranger = Tab(world, "stranger")
     try:
-        await stranger.connect("not.a.token")
+        await stranger.connect("not.a.token", world.near)
         raise Failure("expected a refusal of a bad token got a connection")
     except socketio.exceptions.ConnectionError:
         pass
@@ -260,10 +260,10 @@ async def bad_token(world):
 
 
 class World:
-    """The script's arguments: URL, transport, namespace, file with the users and chats, sync or asyncio."""
+    """The script's arguments: two URLs, transport, namespace, file with the users and chats, sync or asyncio."""
 
     def __init__(self, vocabulary, arguments):
-        self.url, self.mode, self.namespace, file, self.kind = arguments
+        self.near, self.far, self.mode, self.namespace, file, self.kind = arguments
         self.vocabulary = vocabulary
         with open(file, encoding="utf-8") as settings:
             settings = json.load(settings)

@@ -119,12 +119,13 @@ fn what_was_missed_is_told_in_order() {
         let changes: Vec<_> =
             told.changes.iter().map(|c| (c.message, c.room, c.user.clone(), c.at, c.what.clone())).collect();
         let reacted = Change::Reacted { emoji: "👍".into(), is_removed: false };
+        let read = Change::Confirmed { read_by: 2, author: Some(bob.id) };
         let bob = Some(bob.clone());
         assert_eq!(
             changes,
             [
                 (old[2], rooms[2].ids(), bob.clone(), at(60), reacted),
-                (old[0], rooms[0].ids(), bob.clone(), at(61), Change::Confirmed { read_by: 2 }),
+                (old[0], rooms[0].ids(), bob.clone(), at(61), read),
                 (old[1], rooms[1].ids(), bob, at(62), Change::Edited("newer".into())),
             ]
         );
@@ -251,6 +252,6 @@ fn a_status_is_noted_whoever_is_there() {
         for (user, is_online) in [(ada.id, true), (ada.id, true), (ada.id, false), (UserId(99), true)] {
             assert_eq!(s.one(Job::SetStatus { user, is_online }), Ok(Done::Noted));
         }
-        assert_eq!(s.store().begin(), Ok(()));
+        assert_eq!(s.store().begin(true), Ok(()));
     }
 }

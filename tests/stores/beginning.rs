@@ -45,7 +45,7 @@ fn a_server_that_begins_finds_nobody_here_and_nothing_stale() {
         // Whoever merely opens it leaves it as it is.
         s.reopen();
         assert_eq!((count(&s, "message_changes"), count(&s, "users WHERE status = 'online'")), (3, 1));
-        assert_eq!(s.store().begin(), Ok(()));
+        assert_eq!(s.store().begin(true), Ok(()));
         assert_eq!(count(&s, "users WHERE status <> 'offline'"), 0);
         assert_eq!((count(&s, "socket_rooms"), count(&s, "socket_rooms WHERE pid = 'young'")), (1, 1));
         // The beginning of the journal is cut off, and what is after that stays, whatever its time.
@@ -67,11 +67,20 @@ fn a_server_that_begins_finds_nobody_here_and_nothing_stale() {
 }
 
 #[test]
+fn a_server_that_begins_beside_others_leaves_theirs_online() {
+    for mut s in lasting_subjects() {
+        leave_behind(&mut s);
+        assert_eq!(s.store().begin(false), Ok(()));
+        assert_eq!((count(&s, "users WHERE status = 'online'"), count(&s, "socket_rooms")), (1, 1));
+    }
+}
+
+#[test]
 fn a_journal_that_is_all_stale_is_emptied_and_its_ids_are_not_used_again() {
     for mut s in lasting_subjects() {
         leave_behind(&mut s);
         s.sql("UPDATE message_changes SET changed_at = '2024-01-01T12:00:00.000000Z'");
-        assert_eq!(s.store().begin(), Ok(()));
+        assert_eq!(s.store().begin(true), Ok(()));
         assert_eq!(count(&s, "message_changes"), 0);
         s.one(Job::DeleteMessage { message: MessageId(1), by: None, at: at(9) }).unwrap();
         assert_eq!(count(&s, "message_changes WHERE id = 4"), 1);
@@ -82,10 +91,10 @@ fn a_journal_that_is_all_stale_is_emptied_and_its_ids_are_not_used_again() {
 fn the_thread_begins_before_it_does_anything_else() {
     for mut s in lasting_subjects() {
         leave_behind(&mut s);
-        s.store().begin().unwrap();
+        s.store().begin(true).unwrap();
         s.sql("UPDATE users SET status = 'online'");
         let (bell, woken) = mpsc::channel();
-        let settings = Settings { queue: 10, patience: SOON };
+        let settings = Settings { queue: 10, patience: SOON, is_alone: true };
         let wake = Box::new(move || bell.send(()).unwrap_or(()));
         let mut handle = Handle::start(crate::common::subject::open(s.url()).store, settings, wake).unwrap();
         assert!(handle.submit(Ticket(1), Job::SetStatus { user: UserId(1), is_online: true }, Instant::now()));

@@ -58,7 +58,7 @@ fn a_message_is_changed_by_its_author_alone() {
         for (change, text, before) in [(1, "color", "colour"), (2, "hue", "color")] {
             let (at, change) = (at(70 + change), ChangeId(change));
             let was = Former { sender: bob.uuid, at: said.at, text: before.into(), file: None };
-            let edited = Done::Edited { message, room: tea.ids(), at, was: Some(was), change };
+            let edited = Done::Edited { message, room: tea.ids(), at, was: Some(was), change, order: None };
             assert_eq!(s.one(edit(message, &bob, text, 70 + change.0)), Ok(edited));
             let now = newest(&mut s, tea.id, bob.id);
             assert_eq!((now.id, now.text.as_str(), now.edited_at), (message, text, Some(at)));
@@ -83,7 +83,7 @@ fn a_reaction_is_put_once_and_taken_back_once() {
         };
         let reacted = |change: Option<i64>| {
             let change = change.map(ChangeId);
-            Ok(Done::Reacted { message, room: club.ids(), change })
+            Ok(Done::Reacted { message, room: club.ids(), change, order: None })
         };
         let here = Reach::Rooms(vec![club.id]);
         assert_eq!(s.one(react(&bob, "🎂", false, &here, 10)), reacted(Some(1)));
@@ -131,7 +131,17 @@ fn the_first_confirmation_counts() {
         let confirm = |user: Reference, seconds| confirm(message, user, at(seconds));
         let confirmed = |user: &UserRecord, seconds, read_by, change: Option<i64>| {
             let (author, at, change) = (Some(ada.id), at(seconds), change.map(ChangeId));
-            Ok(Done::Confirmed { message, room, user: user.id, user_uuid: user.uuid, author, at, read_by, change })
+            Ok(Done::Confirmed {
+                message,
+                room,
+                user: user.id,
+                user_uuid: user.uuid,
+                author,
+                at,
+                read_by,
+                change,
+                order: None,
+            })
         };
         assert_eq!(s.one(confirm(Reference::Uuid(bob.uuid), 100)), confirmed(&bob, 100, 1, Some(1)));
         assert_eq!(s.one(confirm(bob.id.into(), 200)), confirmed(&bob, 100, 1, None));

@@ -140,3 +140,28 @@ fn chats_are_listed_with_what_is_new_in_them() {
         assert_eq!(chats(&mut s, UserId(99), 9), []);
     }
 }
+
+#[test]
+fn a_survey_names_open_rooms_and_what_is_known_of_users() {
+    for mut s in subjects() {
+        let [ada, bob, eve] = ["ada", "bob", "eve"].map(|name| s.user(name));
+        let tea = s.room("tea", ada.id);
+        let club = s.private("club", ada.id, &[bob.id]);
+        let direct = s.tell(eve.id, ada.id, "psst").direct.unwrap().room;
+        s.say(club.id, Author::User(bob.id.into()), "hm");
+        s.one(Job::DeleteUser { user: eve.id.into(), at: at(50) }).unwrap();
+        let mut survey = |users: &[UserId], most| match s.one(Job::Survey { users: users.to_vec(), most }) {
+            Ok(Done::Surveyed { rooms, users }) => {
+                assert_eq!(rooms.iter().map(|room| room.name.as_str()).collect::<Vec<_>>(), ["lobby", "tea"]);
+                assert_eq!(rooms[1], tea);
+                users
+            }
+            other => panic!("{other:?}"),
+        };
+        let rooms = vec![club.clone(), direct];
+        let of_bob = (bob.clone(), vec![club.clone()]);
+        assert_eq!(survey(&[bob.id, eve.id, ada.id, UserId(99)], 9), [of_bob.clone(), (ada.clone(), rooms)]);
+        assert_eq!(survey(&[ada.id, bob.id], 1), [(ada.clone(), vec![club.clone()]), of_bob]);
+        assert_eq!(survey(&[], 9), []);
+    }
+}

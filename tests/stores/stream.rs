@@ -155,7 +155,7 @@ fn what_was_missed_comes_in_parts_messages_first() {
         assert_eq!(changed(&missed), [(1, Change::Edited("new".into())), (3, Change::Deleted)]);
         let (missed, heard, has_more) = read_missed(&mut s, RoomId::LOBBY, heard, 2);
         assert_eq!((message_ids(&missed), heard, has_more), (vec![], mark(9, 4), false));
-        assert_eq!(changed(&missed), [(5, Change::Confirmed { read_by: 1 })]);
+        assert_eq!(changed(&missed), [(5, Change::Confirmed { read_by: 1, author: None })]);
         assert_eq!(read_missed(&mut s, RoomId::LOBBY, heard, 2), (Missed::default(), mark(9, 4), false));
         // One that was handed out by another database: nothing was missed of this one, and it goes on from here.
         let nothing = (Missed::default(), mark(10, 4), false);
@@ -234,10 +234,16 @@ fn a_program_changes_any_message_and_hears_what_it_was() {
             let (message, change) = (said.message, ChangeId(2 * number as i64 + 1));
             let was = |text: &str| Some(Former { sender, at: said.at, text: text.into(), file: None });
             let edit = Job::EditMessage { message, text: "color".into(), by: None, at: at(70) };
-            assert_eq!(s.one(edit), Ok(Done::Edited { message, room, at: at(70), was: was("colour"), change }));
+            assert_eq!(
+                s.one(edit),
+                Ok(Done::Edited { message, room, at: at(70), was: was("colour"), change, order: None })
+            );
             expect_missed(&mut s, room, &was("color").unwrap(), message, change);
             let (delete, change) = (Job::DeleteMessage { message, by: None, at: at(71) }, ChangeId(change.0 + 1));
-            assert_eq!(s.one(delete.clone()), Ok(Done::MessageDeleted { message, room, was: was("color"), change }));
+            assert_eq!(
+                s.one(delete.clone()),
+                Ok(Done::MessageDeleted { message, room, was: was("color"), change, order: None })
+            );
             assert_eq!(s.refused(delete), Fault::NoSuchMessage);
         }
         let Reference::Number(nobody) = NOBODY else { panic!() };
@@ -254,6 +260,7 @@ fn expect_missed(s: &mut Subject, room: RoomIds, now: &Former, message: MessageI
     let since = Mark { message, change: ChangeId(change.0 - 1) };
     let (missed, heard, has_more) = read_missed(s, room.id, since, 9);
     let (user, at, was) = (None, at(70), Some(now.clone()));
-    let expected = ChangeRecord { message, room, user, at, what: Change::Edited(now.text.clone()), was };
+    let expected =
+        ChangeRecord { message, room, user, at, what: Change::Edited(now.text.clone()), was, transaction: None };
     assert_eq!((missed.changes, heard.change, has_more), (vec![expected], change, false));
 }

@@ -41,12 +41,17 @@ fn with_the_server_all_streams_end_in_order() {
     let mut listeners: Vec<Listener> = (0..20).map(|_| Listener::to_lobby(&server)).collect();
     post_many(&server, 0..3);
     server.signal("TERM");
+    let mut returns = Vec::new();
     for listener in &mut listeners {
         for number in 0..3 {
             listener.expect("new_message", &number.to_string());
         }
-        listener.expect_end();
+        returns.push(listener.expect_farewell());
     }
+    // They don't come back all at once.
+    returns.sort_unstable();
+    assert!(returns[0] >= 500 && returns[19] < 2_500 && returns[19] - returns[0] > 1_500, "{returns:?}");
+    assert!(returns.windows(2).all(|pair| pair[1] - pair[0] > 20), "{returns:?}");
     drop(listeners);
     let (status, log) = server.wait();
     assert!(status.success(), "{log}");

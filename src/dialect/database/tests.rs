@@ -51,6 +51,7 @@ fn record(id: i64, user: Option<i64>) -> MessageRecord {
         edited_at: None,
         reactions: Vec::new(),
         direct_to: None,
+        transaction: None,
     }
 }
 

@@ -349,6 +349,7 @@ fn pages_tell_where_the_next_begins() {
         edited_at: None,
         reactions: Vec::new(),
         direct_to: None,
+        transaction: None,
     };
     let result = |messages: Vec<MessageRecord>, has_more: bool| {
         let reply = Reply::Messages { room: both(RoomId(2)), messages, has_more };

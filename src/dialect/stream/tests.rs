@@ -64,6 +64,7 @@ fn record(id: i64, at: Timestamp) -> MessageRecord {
         edited_at: None,
         reactions: Vec::new(),
         direct_to: None,
+        transaction: None,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What comes back from the store: what a job has come to, and the records that it yields.
 
-use crate::id::{ChangeId, Mark, MessageId, RoomId, RoomIds, UserId, Uuid};
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChangeId, Mark, MessageId, Position, RoomId, RoomIds, UserId, Uuid};
 use crate::timestamp::Timestamp;
 
 /// What a job has come to.
@@ -58,6 +60,23 @@ pub enum Done {
         /// Whether there is more to be looked for at once.
         has_more: bool,
     },
+    /// What other nodes have written.
+    CaughtUp {
+        /// Each with its transaction, in the order of all.
+        deeds: Vec<(i64, Outside)>,
+        /// What there was up to this was found; of a part, up to its last transaction, the number of which is not known
+        /// and is that of `since`.
+        position: Position,
+        /// Whether there is more to be looked for at once. A transaction is never told in two parts.
+        has_more: bool,
+    },
+    /// What there is to know again.
+    Surveyed {
+        /// All open rooms, the oldest first.
+        rooms: Vec<RoomRecord>,
+        /// The users, as far as they are still there, and the private rooms of each, the most recently used first.
+        users: Vec<(UserRecord, Vec<RoomRecord>)>,
+    },
     /// A message is gone.
     MessageDeleted {
         /// Which.
@@ -68,6 +87,8 @@ pub enum Done {
         was: Option<Former>,
         /// The change that this is.
         change: ChangeId,
+        /// Its place among what several nodes tell.
+        order: Option<Order>,
     },
     /// A message says something else.
     Edited {
@@ -81,6 +102,8 @@ pub enum Done {
         was: Option<Former>,
         /// The change that this is.
         change: ChangeId,
+        /// Its place among what several nodes tell.
+        order: Option<Order>,
     },
     /// A reaction was put to a message or taken back.
     Reacted {
@@ -90,6 +113,8 @@ pub enum Done {
         room: RoomIds,
         /// The change that this is; none if nothing has changed.
         change: Option<ChangeId>,
+        /// Its place among what several nodes tell.
+        order: Option<Order>,
     },
     /// A message is known to be read.
     Confirmed {
@@ -109,6 +134,8 @@ pub enum Done {
         read_by: u64,
         /// The change that this is; none if it is no news.
         change: Option<ChangeId>,
+        /// Its place among what several nodes tell.
+        order: Option<Order>,
     },
     /// Who has read a message.
     Readers {
@@ -134,6 +161,32 @@ pub struct Appended {
     pub at: Timestamp,
     /// It was stored before: nobody is to be told again.
     pub is_repeat: bool,
+    /// Its place among what several nodes tell.
+    pub order: Option<Order>,
+}
+
+impl Done {
+    /// The place of something that others are to be told among what several nodes tell; nothing, where there is no such
+    /// order, and for what is no news.
+    pub fn order(&self) -> Option<Order> {
+        match self {
+            Self::Appended(Appended { order, .. })
+            | Self::Edited { order, .. }
+            | Self::MessageDeleted { order, .. }
+            | Self::Reacted { order, .. }
+            | Self::Confirmed { order, .. } => *order,
+            _ => None,
+        }
+    }
+}
+
+/// Where several nodes write into one store: of which transaction something is part.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Order {
+    /// The transaction's place among all.
+    pub position: Position,
+    /// How many things of it are to be told: this one and others.
+    pub count: usize,
 }
 
 /// Something was said to one user.
@@ -170,7 +223,7 @@ pub struct Missed {
 }
 
 /// A change of a message.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ChangeRecord {
     /// Of which message.
     pub message: MessageId,
@@ -184,6 +237,9 @@ pub struct ChangeRecord {
     pub what: Change,
     /// The message, unless it is gone.
     pub was: Option<Former>,
+    /// The transaction in which another node has written it; nothing for what this one wrote, or a program that is no
+    /// node.
+    pub transaction: Option<i64>,
 }
 
 impl ChangeRecord {
@@ -194,7 +250,7 @@ impl ChangeRecord {
 }
 
 /// A message before something became of it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Former {
     /// The UUID of whoever said it.
     pub sender: Uuid,
@@ -206,19 +262,19 @@ pub struct Former {
     pub file: Option<String>,
 }
 
-/// What another program has done in the store, of which this server tells whom it concerns.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// What another program or node has done in the store, of which this server tells whom it concerns.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Outside {
     /// The room where it was done.
     pub room: RoomRecord,
-    /// Of a private room: who takes part.
-    pub participants: Vec<UserId>,
+    /// Of a private room: who takes part. Nothing: as far as it is known here already, that is so.
+    pub participants: Option<Vec<UserId>>,
     /// What it was.
     pub what: Deed,
 }
 
 /// What another program has done.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Deed {
     /// It has said something.
     Said(MessageRecord),
@@ -227,7 +283,7 @@ pub enum Deed {
 }
 
 /// What has changed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Change {
     /// What it says: today's text.
     Edited(String),
@@ -244,6 +300,8 @@ pub enum Change {
     Confirmed {
         /// How many have by now.
         read_by: u64,
+        /// Who said it, if it is a registered user and that is known.
+        author: Option<UserId>,
     },
 }
 
@@ -261,7 +319,7 @@ pub struct ChatRecord {
 }
 
 /// A registered user.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct UserRecord {
     /// The id.
     pub id: UserId,
@@ -272,7 +330,7 @@ pub struct UserRecord {
 }
 
 /// A durable room.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct RoomRecord {
     /// The id.
     pub id: RoomId,
@@ -296,7 +354,7 @@ impl RoomRecord {
 }
 
 /// A message that was said.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct MessageRecord {
     /// Its id.
     pub id: MessageId,
@@ -324,6 +382,9 @@ pub struct MessageRecord {
     pub reactions: Vec<(String, u64)>,
     /// To whom alone it was said, if it was said in the private room of two.
     pub direct_to: Option<Uuid>,
+    /// The transaction in which another node has written it; nothing for what this one wrote, or a program that is no
+    /// node.
+    pub transaction: Option<i64>,
 }
 
 /// Who has read a message.

@@ -170,6 +170,7 @@ pub(super) fn message(id: i64, user: Option<i64>, username: &str) -> MessageReco
         edited_at: None,
         reactions: Vec::new(),
         direct_to: (id == 2).then(|| uuid(9)),
+        transaction: None,
     }
 }
 
@@ -177,12 +178,13 @@ pub(super) fn message(id: i64, user: Option<i64>, username: &str) -> MessageReco
 fn what_was_missed_is_told_as_it_would_have_been() {
     let mut hub = hub_of(1);
     let (by, at, room) = (Some(user(4, "four")), Timestamp::from_microseconds(5), ids(3));
-    let changed = |user, what| ChangeRecord { message: MessageId(1), room, user, at, what, was: None };
+    let changed =
+        |user, what| ChangeRecord { message: MessageId(1), room, user, at, what, was: None, transaction: None };
     let changes = vec![
         changed(by.clone(), Change::Edited("new".into())),
         changed(by.clone(), Change::Reacted { emoji: "+".into(), is_removed: true }),
         changed(None, Change::Reacted { emoji: "-".into(), is_removed: false }),
-        changed(by, Change::Confirmed { read_by: 2 }),
+        changed(by, Change::Confirmed { read_by: 2, author: None }),
         changed(None, Change::Deleted),
     ];
     let messages = vec![

@@ -11,7 +11,11 @@ fn an_edit_is_told_to_the_room() {
     let (ticket, job) = job(&mut hub);
     assert!(matches!(&job, Job::EditMessage { text, by: Some(UserId(1)), .. } if text == "new"), "{job:?}");
     let (room, at) = (ids(3), Timestamp::from_microseconds(7));
-    let effects = commit_to(&mut hub, ticket, Ok(Done::Edited { message, room, at, was: None, change: ChangeId(2) }));
+    let effects = commit_to(
+        &mut hub,
+        ticket,
+        Ok(Done::Edited { message, room, at, was: None, change: ChangeId(2), order: None }),
+    );
     assert_eq!(effects[0], reply(0, Reply::Edited { message, at, text: "new".into(), was: None }));
     assert_eq!(
         told(&effects[1], &hub),
@@ -30,7 +34,7 @@ fn a_reaction_is_told_if_it_is_one() {
         let (ticket, job) = job(&mut hub);
         let Job::React { user, reach, .. } = job else { panic!("{job:?}") };
         assert_eq!((user, reach), (UserId(1), Reach::RoomsAndOwn(vec![TEA])));
-        let effects = commit_to(&mut hub, ticket, Ok(Done::Reacted { message, room, change }));
+        let effects = commit_to(&mut hub, ticket, Ok(Done::Reacted { message, room, change, order: None }));
         assert_eq!(effects[0], reply(0, Reply::Reacted { message }));
         let event = Event::Reacted { message, room, direct_to: None, user: uuid(1), emoji: "+".into(), is_removed };
         let expected = change.map(|_| (vec![0, 1], event));
@@ -49,7 +53,7 @@ fn a_confirmation_is_told_to_the_room_and_the_author() {
     let (ticket, job) = job(&mut hub);
     assert!(matches!(&job, Job::Confirm { counts_own: false, reach: Reach::RoomsAndOwn(_), .. }), "{job:?}");
     let (user, user_uuid, author, change) = (UserId(1), uuid(1), Some(UserId(2)), Some(ChangeId(4)));
-    let done = Done::Confirmed { message, room, user, user_uuid, author, at, read_by: 1, change };
+    let done = Done::Confirmed { message, room, user, user_uuid, author, at, read_by: 1, change, order: None };
     let effects = commit_to(&mut hub, ticket, Ok(done));
     let event = Event::Confirmed { message, room, direct_to: None, user, user_uuid, at, read_by: 1 };
     assert_eq!(all_told(&effects, &hub), [(vec![0, 1], event.clone()), (vec![2], event)]);

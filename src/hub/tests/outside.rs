@@ -7,7 +7,7 @@ use super::*;
 use job::{Change, ChangeRecord, Deed, Outside};
 
 fn said(room: RoomRecord, participants: &[i64], id: i64) -> Outside {
-    let participants = participants.iter().copied().map(UserId).collect();
+    let participants = Some(participants.iter().copied().map(UserId).collect());
     Outside { room, participants, what: Deed::Said(message(id, None, "guest-77")) }
 }
 
@@ -19,6 +19,7 @@ fn deleted(room: RoomRecord, participants: &[i64], id: i64) -> Outside {
         at: Timestamp::from_microseconds(id),
         what: Change::Deleted,
         was: None,
+        transaction: None,
     };
     Outside { what: Deed::Changed(record, ChangeId(id)), ..said(room, participants, id) }
 }

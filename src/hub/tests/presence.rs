@@ -43,6 +43,25 @@ fn a_user_is_gone_a_while_after_its_last_session() {
 }
 
 #[test]
+fn what_could_not_be_noted_is_noted_later() {
+    let mut hub = followers(1);
+    jobs(&mut hub);
+    close(&mut hub, 0);
+    advance(&mut hub, 5);
+    for seconds in [10, 15] {
+        let (ticket, noted) = job(&mut hub);
+        assert_eq!(noted, status(1, false));
+        assert_eq!(commit_to(&mut hub, ticket, Err(Fault::Unavailable("down".into()))), []);
+        assert_eq!((hub.next_lapse(), hub.counts_time()), (Some(Duration::from_secs(seconds)), true));
+        advance(&mut hub, seconds);
+    }
+    let (ticket, noted) = job(&mut hub);
+    assert_eq!(noted, status(1, false));
+    commit_to(&mut hub, ticket, Ok(Done::Noted));
+    assert_eq!((hub.next_lapse(), hub.counts_time()), (None, false));
+}
+
+#[test]
 fn a_reload_is_invisible() {
     let mut hub = followers(2);
     close(&mut hub, 0);

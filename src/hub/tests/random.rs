@@ -100,7 +100,7 @@ impl World {
         self.chats.insert(room, two);
         let direct = Some(Box::new(Direct { room: chat(room), to: user(to, "to") }));
         let (message, at, author) = (MessageId(1), Timestamp::default(), Some(user(from, "from")));
-        let appended = Appended { message, room: ids(room), author, direct, at, is_repeat: false };
+        let appended = Appended { message, room: ids(room), author, direct, at, is_repeat: false, order: None };
         let target = Target::User(Reference::Number(to));
         let command =
             Command::Say { to: target, text: text("hi"), client_id: None, message_type: None, hears_itself: false };

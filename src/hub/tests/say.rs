@@ -12,7 +12,7 @@ fn to_user(user: i64, hears_itself: bool) -> Command {
 fn direct(room: i64, to: i64, is_repeat: bool) -> job::Outcome {
     let direct = Some(Box::new(Direct { room: chat(room), to: user(to, &format!("user{to}")) }));
     let (message, at, author) = (MessageId(9), Timestamp::default(), Some(user(1, "user1")));
-    Ok(Done::Appended(Appended { message, room: ids(room), author, direct, at, is_repeat }))
+    Ok(Done::Appended(Appended { message, room: ids(room), author, direct, at, is_repeat, order: None }))
 }
 
 fn delivered(event: &Event) -> usize {
@@ -132,7 +132,10 @@ fn the_mark_goes_with_what_was_told() {
     commit(&mut hub, direct(3, 2, false));
     assert_eq!(hub.mark(), mark(9, 0));
     ask(&mut hub, 0, Command::DeleteMessage { message: MessageId(4) });
-    commit(&mut hub, Ok(Done::MessageDeleted { message: MessageId(4), room: ids(3), was: None, change: ChangeId(6) }));
+    commit(
+        &mut hub,
+        Ok(Done::MessageDeleted { message: MessageId(4), room: ids(3), was: None, change: ChangeId(6), order: None }),
+    );
     assert_eq!(hub.mark(), mark(9, 6));
     hub.open(slot(1), &mut Vec::new());
     let record = job::Attended { mark: mark(3, 8), ..participant(2, &[3]) };

@@ -194,7 +194,8 @@ fn a_program_acts_for_whom_it_names_and_hears_nothing_else() {
     hub.apply(slot(5), Request { claimed_sender, command: to_room(TEA.into()), tag: None }, &mut Vec::new());
     let author = Some(user(4, "absent"));
     let at = Timestamp::from_microseconds(3);
-    let done = Appended { message: MessageId(3), room: ids(2), author, direct: None, at, is_repeat: false };
+    let done =
+        Appended { message: MessageId(3), room: ids(2), author, direct: None, at, is_repeat: false, order: None };
     let effects = commit(&mut hub, Ok(Done::Appended(done)));
     assert_eq!(effects[0], said(&hub, 5, stored(3, 1)));
     let (slots, event) = told(&effects[1], &hub);

@@ -49,7 +49,7 @@ fn lobby_members(hub: &mut Hub, from: usize) -> (Vec<u64>, usize) {
 fn appended_in(room: i64) -> job::Outcome {
     let (message, at) = (MessageId(6), Timestamp::default());
     let (author, direct) = (None, None);
-    Ok(Done::Appended(Appended { message, room: ids(room), author, direct, at, is_repeat: false }))
+    Ok(Done::Appended(Appended { message, room: ids(room), author, direct, at, is_repeat: false, order: None }))
 }
 
 #[test]
@@ -146,12 +146,13 @@ fn message(id: i64) -> MessageRecord {
         edited_at: None,
         reactions: Vec::new(),
         direct_to: None,
+        transaction: None,
     }
 }
 
 fn deletion(message: i64) -> ChangeRecord {
     let (message, at) = (MessageId(message), Timestamp::default());
-    ChangeRecord { message, room: ids(1), user: None, at, what: Change::Deleted, was: None }
+    ChangeRecord { message, room: ids(1), user: None, at, what: Change::Deleted, was: None, transaction: None }
 }
 
 fn told_again(id: i64) -> Event {
@@ -265,7 +266,7 @@ fn a_program_changes_any_message_and_all_are_told() {
     let (ticket, asked) = job(&mut hub);
     assert!(matches!(&asked, Job::EditMessage { message, by: None, .. } if *message == id), "{asked:?}");
     let was = Former { sender: Uuid::from_u128(9), at, text: "old".into(), file: None };
-    let done = Done::Edited { message: id, room, at, was: Some(was.clone()), change: ChangeId(2) };
+    let done = Done::Edited { message: id, room, at, was: Some(was.clone()), change: ChangeId(2), order: None };
     let effects = commit_to(&mut hub, ticket, Ok(done));
     let (text, was) = ("new".into(), Some(was.into()));
     let event = Event::Edited { message: id, room, direct_to: None, text, at, was };
@@ -277,7 +278,7 @@ fn a_program_changes_any_message_and_all_are_told() {
     assert!(matches!(asked, Job::DeleteMessage { by: None, .. }), "{asked:?}");
     let effects = commit_to(&mut hub, ticket, Err(Fault::NoSuchMessage));
     assert_eq!(effects, refused(2, Refusal::NotFound("there is no such message")));
-    let done = Done::MessageDeleted { message: id, room, was: None, change: ChangeId(3) };
+    let done = Done::MessageDeleted { message: id, room, was: None, change: ChangeId(3), order: None };
     ask(&mut hub, 2, Command::DeleteMessage { message: id });
     assert_eq!(all_told(&commit(&mut hub, Ok(done)), &hub), [(vec![0, 1], gone(4))]);
 }

@@ -202,6 +202,14 @@ pub(super) fn must_wait(hub: &Hub, slot: &mut Slot, key: SlotKey) -> bool {
     }
 }
 
+/// Whether the client in `slot` has asked something that is not answered yet.
+pub(super) fn is_owed_reply(hub: &Hub, slot: &mut Slot, key: SlotKey) -> bool {
+    match slot.engine() {
+        Some(engine) => engine.sockets.iter().any(|socket| hub.owes_reply(socket.slot)),
+        None => hub.owes_reply(key),
+    }
+}
+
 fn bare(carriage: Carriage, bare: Bare) -> Shared {
     let mut wire = Vec::new();
     carriage.bare(&mut wire, bare);

@@ -71,7 +71,7 @@ impl Server {
         if wants_upgrade && carriage == Carriage::Polling {
             return Err(Refusal::BadRequest);
         }
-        if wants_upgrade && !self.config.origins.allow(request.headers()) {
+        if wants_upgrade && !self.config.origins.allow(request) {
             return Err(Refusal::Forbidden);
         }
         if let Some(sid) = &query.sid {
@@ -195,7 +195,7 @@ impl Server {
         let engine = self.fresh_engine(protocol, Carriage::Polling, request).filter(|_| {
             // They are as many as connections at the most, but don't take their places: a client that polls needs a
             // connection or two for that.
-            self.slots.unconnected_count() < self.config.max_connections && self.drain_until.is_none()
+            self.slots.unconnected_count() < self.config.max_connections && !self.is_draining()
         });
         let Some(engine) = engine else { return self.send_answer(key, &unavailable(), false, false) };
         let body = poll_body(&self.handshake(&engine));

@@ -15,15 +15,21 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 use postgres::{Client, Statement};
 
-use super::super::sql::{Database, Held, Remedy, Row, Trouble, Value, Written};
+use super::super::sql::{Access, Concerned, Database, Gap, Held, Remedy, Row, Trouble, Value, Written};
 use super::seen::{self, Seen};
 use super::target::Target;
-use super::{schema, trouble};
-use crate::id::Uuid;
+use super::{order, schema, trouble};
+use crate::id::{Position, Uuid};
 use crate::timestamp::Timestamp;
+
+/// What notifications call a program that is no node.
+const NO_NODE: &str = "-";
 
 /// Microseconds from 1970 to 2000, where PostgreSQL's times begin.
 const EPOCH: i64 = 946_684_800_000_000;
+
+const MARK: &str = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('messages', 'id')), 0), \
+                    coalesce(pg_sequence_last_value(pg_get_serial_sequence('message_changes', 'id')), 0)";
 
 /// A connection to the server of a target, once it is needed.
 pub(super) struct Connection {
@@ -31,8 +37,10 @@ pub(super) struct Connection {
     open: Option<Open>,
     /// Nothing is begun after that.
     deadline: Instant,
-    /// The transaction is one that writes.
-    writes: bool,
+    /// What the transaction is for.
+    access: Access,
+    /// Its number, once it is known.
+    transaction: Option<i64>,
     /// How far others' rows are told, if the transaction succeeds.
     looked: Option<Seen>,
 }
@@ -41,6 +49,7 @@ pub(super) struct Connection {
 struct Open {
     client: Client,
     statements: HashMap<(&'static str, Form), Statement>,
+    has_order: bool,
 }
 
 /// What is made of a statement.
@@ -56,7 +65,8 @@ enum Form {
 
 impl Connection {
     pub(super) fn to(target: &Arc<Target>) -> Self {
-        Self { target: Arc::clone(target), open: None, deadline: Instant::now(), writes: false, looked: None }
+        let (target, deadline) = (Arc::clone(target), Instant::now());
+        Self { target, open: None, deadline, access: Access::Read, transaction: None, looked: None }
     }
 
     pub(super) fn set_deadline(&mut self, deadline: Instant) {
@@ -65,7 +75,7 @@ impl Connection {
 
     /// Takes a connection that was made.
     pub(super) fn take(&mut self, client: Client) {
-        self.open = Some(Open { client, statements: HashMap::new() });
+        self.open = Some(Open { client, statements: HashMap::new(), has_order: self.target.has_order });
     }
 
     /// Makes the connection, or a new one.
@@ -81,14 +91,16 @@ impl Connection {
         self.looked.take()
     }
 
-    /// Waits until others than this node notify, or until then. That it is lost shows with the next statement.
-    pub(super) fn wait_for_others(&mut self, node: &str, until: Instant) -> Held<()> {
+    /// Waits until others notify who are looked for, or until then. That it is lost shows with the next statement.
+    pub(super) fn wait_for_others(&mut self, until: Instant) -> Held<()> {
+        let target = Arc::clone(&self.target);
         self.on(|open| {
             let mut notifications = open.client.notifications();
             loop {
                 let left = until.saturating_duration_since(Instant::now());
                 let Some(notification) = notifications.timeout_iter(left).next()? else { break };
-                if notification.payload().split(' ').nth(1) != Some(node) {
+                let is_sought = |who: &str| if target.has_order { who == NO_NODE } else { who != target.node };
+                if notification.payload().split(' ').nth(1).is_none_or(is_sought) {
                     break;
                 }
             }
@@ -139,10 +151,11 @@ impl Open {
             return Ok(statement.clone());
         }
         let kinds = values.iter().map(kind);
+        let text = seen::with_others(sql, self.has_order);
         let (text, types): (_, Vec<Type>) = match form {
-            Form::Once => (with_conditions(sql).replace('?', "$"), kinds.map(|kind| kind.1).collect()),
-            Form::Each => (for_each(sql, values), kinds.map(|kind| kind.2).collect()),
-            Form::Insert => (for_each(sql, values) + " RETURNING id", kinds.map(|kind| kind.2).collect()),
+            Form::Once => (text.replace('?', "$"), kinds.map(|kind| kind.1).collect()),
+            Form::Each => (for_each(&text, values), kinds.map(|kind| kind.2).collect()),
+            Form::Insert => (for_each(&text, values) + " RETURNING id", kinds.map(|kind| kind.2).collect()),
         };
         let statement = self.client.prepare_typed(&text, &types)?;
         self.statements.insert((sql, form), statement.clone());
@@ -168,29 +181,46 @@ impl Open {
 impl Database for Connection {
     type Row<'r> = postgres::Row;
 
-    const MARK: &'static str = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence('messages', 'id')), 0), \
-                                coalesce(pg_sequence_last_value(pg_get_serial_sequence('message_changes', 'id')), 0)";
-
     const KEEPS_NUL: bool = false;
 
+    fn mark_query(&self) -> &'static str {
+        if self.target.has_order { order::MARK } else { MARK }
+    }
+
     /// A connection that was lost while nobody used it shows itself here, where nothing is lost with it.
-    fn begin(&mut self, writes: bool) -> Held<()> {
-        self.writes = writes;
-        self.looked = None;
+    fn begin(&mut self, access: Access) -> Held<()> {
+        (self.access, self.transaction, self.looked) = (access, None, None);
+        let begin = if access == Access::Tell && self.target.has_order { order::BEGIN } else { "BEGIN" };
         if self.open.is_some() {
-            match self.run("BEGIN") {
+            match self.run(begin) {
                 Err(Trouble { remedy: Remedy::OpenAnew, .. }) => {}
                 other => return other,
             }
         }
         self.connect()?;
-        self.run("BEGIN")
+        self.run(begin)
+    }
+
+    fn position(&mut self) -> Held<Option<Position>> {
+        if self.target.has_order { order::now(self).map(Some) } else { Ok(None) }
+    }
+
+    fn take_place(&mut self) -> Held<Option<Position>> {
+        let position = if self.target.has_order { Some(order::take_place(self)?) } else { None };
+        self.transaction = position.map(|position| position.transaction);
+        Ok(position)
+    }
+
+    fn look_back(&mut self, whom: &Concerned<'_>, since: Position, most: usize) -> Held<Gap> {
+        if self.target.has_order { order::look_back(self, whom, since, most) } else { Ok(Gap::none(since)) }
     }
 
     fn look(&mut self) -> Held<(Vec<Written>, bool)> {
         let target = Arc::clone(&self.target);
         let mut seen = target.seen();
-        let found = seen.look(self, &target.node, &target.doubts.all())?;
+        // What nodes tell in their order is not looked for.
+        let but = Some(target.node.as_str()).filter(|_| !target.has_order);
+        let found = seen.look(self, but, &target.doubts.all())?;
         self.looked = Some(seen);
         Ok(found)
     }
@@ -202,9 +232,9 @@ impl Database for Connection {
 
     /// If no answer comes, it may have been done all the same, and others are to be told.
     fn commit(&mut self) -> Held<()> {
-        if self.writes {
+        if self.access != Access::Read {
             let sql = "SELECT coalesce(pg_current_xact_id_if_assigned()::text::bigint, 0)";
-            let transaction = schema::number(self, sql)?;
+            let transaction = self.transaction.map_or_else(|| schema::number(self, sql), Ok)?;
             self.target.doubts.begin(transaction);
         }
         self.run("COMMIT")
@@ -262,12 +292,6 @@ fn kind(value: &Value<'_>) -> (&'static str, Type, Type) {
         Value::Uuid(_) => ("uuid", Type::UUID, Type::UUID_ARRAY),
         Value::Time(_) => ("timestamptz", Type::TIMESTAMPTZ, Type::TIMESTAMPTZ_ARRAY),
     }
-}
-
-/// What others have written and nobody was told is left out where a statement says so.
-fn with_conditions(sql: &str) -> String {
-    sql.replace("/*AND m told*/", &seen::condition("m", "roomcast.waiting_messages"))
-        .replace("/*AND x told*/", &seen::condition("x", "roomcast.waiting_changes"))
 }
 
 /// Makes a table of all values a part of the statement, and its parameters that table's columns.

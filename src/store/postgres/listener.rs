@@ -51,7 +51,7 @@ fn listen(target: &Arc<Target>, store: &Weak<()>, poke: &Poke, pause: &mut Durat
     while store.strong_count() > 0 && poke() {
         *pause = FIRST_PAUSE;
         db.set_deadline(Instant::now() + PATIENCE);
-        db.wait_for_others(&target.node, Instant::now() + LOOK_EVERY)?;
+        db.wait_for_others(Instant::now() + LOOK_EVERY)?;
         db.set_deadline(Instant::now() + PATIENCE);
         // A connection that is lost shows itself by this.
         db.run("SELECT")?;

@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use postgres::Error;
 use postgres::error::SqlState;
 
-use super::super::sql::{self, Remedy, Start, Trouble};
-use super::super::{OpenError, Opened, Url};
+use super::super::sql::{self, Access, Remedy, Start, Trouble};
+use super::super::{OpenError, Opened, Options, Url};
 use super::driver::Connection;
 use super::session::Session;
 use super::{Postgres, Target, schema, trouble};
-use crate::config::Durability;
 use crate::id::RoomId;
 
 /// How long a server may take to answer at all, and then to be migrated, which with many messages takes its time.
@@ -23,8 +22,8 @@ const MIGRATION: Duration = Duration::from_secs(60 * 60);
 const FOREIGN: &str = "holds other tables than those of this program";
 
 /// Opens what a URL of the schemes `postgres` and `postgresql` names.
-pub(in super::super) fn open(url: &Url<'_>, migrate: bool, durability: Durability) -> Result<Opened, OpenError> {
-    let target = Arc::new(Target::parse(url, durability)?);
+pub(in super::super) fn open(url: &Url<'_>, options: &Options<'_>) -> Result<Opened, OpenError> {
+    let (target, migrate) = (Arc::new(Target::parse(url, options)?), options.migrate);
     let about = |failure: Failure| failure.about(&target.name);
     let threads = Arc::default();
     let session = Session::start(Connection::to(&target), &threads)
@@ -118,7 +117,8 @@ fn prepare(db: &mut Connection, migrate: bool) -> Result<Start, Failure> {
         return Err(lasting("is on a server older than PostgreSQL 13"));
     }
     see_to_schema(db, migrate)?;
-    let start = Start::read(db)?;
+    // As of one moment in the order that nodes share.
+    let start = sql::enclosed(db, Access::Tell, Start::read)?;
     if start.rooms.first().is_none_or(|room| room.id != RoomId::LOBBY) {
         return Err(lasting("has no lobby: the row 1 of chats is missing or private"));
     }
@@ -141,5 +141,5 @@ fn see_to_schema(db: &mut Connection, migrate: bool) -> Result<(), Failure> {
         let rest = format!("has schema version {version} instead of {latest}, and may not be migrated");
         return Err(Failure { rest, is_passing: false, lacks_migration: true });
     }
-    Ok(sql::enclosed(db, true, schema::migrate)?)
+    Ok(sql::enclosed(db, Access::Write, schema::migrate)?)
 }

@@ -13,12 +13,15 @@ use super::driver::Connection;
 
 /// The steps from an empty database to today's tables; a database's version is how many of them it has behind it. A step
 /// that was released is never changed.
-static MIGRATIONS: &[&str] = &[concat!(
-    include_str!("schema/rooms.sql"),
-    include_str!("schema/messages.sql"),
-    include_str!("schema/changes.sql"),
-    include_str!("schema/listening.sql")
-)];
+static MIGRATIONS: &[&str] = &[
+    concat!(
+        include_str!("schema/rooms.sql"),
+        include_str!("schema/messages.sql"),
+        include_str!("schema/changes.sql"),
+        include_str!("schema/listening.sql")
+    ),
+    include_str!("schema/nodes.sql"),
+];
 
 /// The version of today's tables.
 pub(super) fn latest() -> usize {

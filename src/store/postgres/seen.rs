@@ -23,7 +23,7 @@ macro_rules! since {
             $table,
             " WHERE txid >= pg_snapshot_xmin(CAST(?1 AS pg_snapshot))::text::bigint \
              AND NOT pg_visible_in_snapshot(txid::text::xid8, CAST(?1 AS pg_snapshot)) \
-             AND pg_visible_in_snapshot(txid::text::xid8, CAST(?2 AS pg_snapshot)) AND node IS DISTINCT FROM ?3"
+             AND pg_visible_in_snapshot(txid::text::xid8, CAST(?2 AS pg_snapshot)) AND (node IS NULL OR node <> ?3)"
         )
     };
 }
@@ -44,23 +44,29 @@ impl Seen {
         Ok(Self { snapshot: snapshot(db)?, ..Self::default() })
     }
 
-    /// Looks for more when all is told. Returns what is to be told now, and whether there is more.
-    pub(super) fn look(&mut self, db: &mut Connection, node: &str, doubted: &[i64]) -> Held<(Vec<Written>, bool)> {
+    /// Looks for more when all is told: for what programs have written that are no nodes, and nodes other than `but`, if
+    /// there is one. Returns what is to be told now, and whether there is more.
+    pub(super) fn look(
+        &mut self,
+        db: &mut Connection,
+        but: Option<&str>,
+        doubted: &[i64],
+    ) -> Held<(Vec<Written>, bool)> {
         self.settled.clear();
         if self.waiting.is_empty() {
-            self.find(db, node, doubted)?;
+            self.find(db, but, doubted)?;
         }
         let part = self.waiting.drain(..self.waiting.len().min(PART)).collect();
         Ok((part, !self.waiting.is_empty()))
     }
 
-    fn find(&mut self, db: &mut Connection, node: &str, doubted: &[i64]) -> Held<()> {
+    fn find(&mut self, db: &mut Connection, but: Option<&str>, doubted: &[i64]) -> Held<()> {
         let now = snapshot(db)?;
         let last = std::mem::replace(&mut self.snapshot, now);
         if last.is_empty() {
             return Ok(());
         }
-        let values = [last.as_str().into(), self.snapshot.as_str().into(), node.into()];
+        let values = [last.as_str().into(), self.snapshot.as_str().into(), but.into()];
         let (mut messages, mut changes) =
             (ids(db, since!("messages"), &values)?, ids(db, since!("message_changes"), &values)?);
         for &transaction in doubted {
@@ -95,13 +101,24 @@ impl Seen {
     }
 }
 
-/// In place of `/*AND m told*/`, for a table that is called `m`: the condition that a row of `table` is our own, or was found and does not wait.
-pub(super) fn condition(table: &str, waiting: &str) -> String {
-    format!(
-        " AND ({table}.node = current_setting('roomcast.node') \
-         OR pg_visible_in_snapshot({table}.txid::text::xid8, current_setting('roomcast.seen')::pg_snapshot) \
-         AND {table}.id <> ALL (string_to_array(current_setting('{waiting}'), ',')::bigint[]))"
-    )
+/// What statements say of others' rows in comments, in words: where `/*AND m told*/` stands, that a message was found and
+/// does not wait, or is none that is looked for; where `NULL /*of m*/` stands, the transaction in which another node has
+/// written it. Changes are called `x`. With an order, what nodes write is not looked for.
+pub(super) fn with_others(sql: &str, has_order: bool) -> String {
+    let mut text = sql.to_owned();
+    for (table, waiting) in [("m", "roomcast.waiting_messages"), ("x", "roomcast.waiting_changes")] {
+        let whose = if has_order { "IS NOT NULL" } else { "= current_setting('roomcast.node')" };
+        let told = format!(
+            " AND ({table}.node {whose} \
+             OR pg_visible_in_snapshot({table}.txid::text::xid8, current_setting('roomcast.seen')::pg_snapshot) \
+             AND {table}.id <> ALL (string_to_array(current_setting('{waiting}'), ',')::bigint[]))"
+        );
+        let foreign = format!("CASE WHEN {table}.node <> current_setting('roomcast.node') THEN {table}.txid END");
+        let foreign = if has_order { &foreign } else { "NULL" };
+        text = text.replace(&format!("/*AND {table} told*/"), &told);
+        text = text.replace(&format!("NULL /*of {table}*/"), foreign);
+    }
+    text
 }
 
 fn snapshot(db: &mut Connection) -> Held<String> {

@@ -8,12 +8,13 @@ use postgres::config::{Host, SslMode};
 use postgres::{Client, Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::super::{OpenError, Url};
+use super::super::{OpenError, Options, Url};
 use super::doubts::Doubts;
 use super::seen::Seen;
 use super::tls::{self, Trust};
-use super::{LOCK, STATEMENT};
+use super::{LOCK, STATEMENT, order};
 use crate::config::Durability;
+use crate::id::NodeId;
 
 /// For one address. A server that is there accepts at once.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -29,8 +30,10 @@ pub(super) struct Target {
     config: Config,
     tls: MakeRustlsConnect,
     durability: Durability,
-    /// What rows carry that this process has written: 16 hexadecimal digits, the same on all its connections.
+    /// What rows carry that this process has written, the same on all its connections.
     pub(super) node: String,
+    /// It is one of several nodes that are one chat, and those have an order.
+    pub(super) has_order: bool,
     /// What it is called in sentences for the operator; no password.
     pub(super) name: String,
     /// What has become of this process's transactions.
@@ -41,7 +44,8 @@ pub(super) struct Target {
 
 impl Target {
     /// Reads a URL, whatever driver its scheme names. What the library does not know is taken out before it sees it.
-    pub(super) fn parse(url: &Url<'_>, durability: Durability) -> Result<Self, OpenError> {
+    pub(super) fn parse(url: &Url<'_>, options: &Options<'_>) -> Result<Self, OpenError> {
+        let Options { durability, node, .. } = *options;
         let (place, options) = split(url.rest)?;
         let (trust, mode, options) = take_tls(options)?;
         let rest = if options.is_empty() { place.to_owned() } else { format!("{place}?{}", options.join("&")) };
@@ -57,11 +61,10 @@ impl Target {
         if config.get_application_name().is_none() {
             config.application_name("roomcast");
         }
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(|_| OpenError::lasting("the system gives no random numbers"))?;
-        let node = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (has_order, node) = (node.is_some(), node.map_or_else(some_node, Ok)?.to_string());
         let (name, tls) = (name(&config), MakeRustlsConnect::new(tls::client(&trust)?));
-        Ok(Self { config, tls, durability, node, name, doubts: Doubts::default(), seen: Mutex::default() })
+        let (doubts, seen) = (Doubts::default(), Mutex::default());
+        Ok(Self { config, tls, durability, node, has_order, name, doubts, seen })
     }
 
     /// How far others' rows are told.
@@ -90,16 +93,24 @@ impl Target {
             }
             Durability::Normal => "SET synchronous_commit = off",
         };
+        let idle = if self.has_order { order::IDLE } else { IDLE };
         client.batch_execute(&format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}; \
              SET client_min_messages = warning; SET roomcast.node = '{}'; {durability}",
             STATEMENT.as_millis(),
             LOCK.as_millis(),
-            IDLE.as_millis(),
+            idle.as_millis(),
             self.node
         ))?;
         Ok(client)
     }
+}
+
+/// One that nobody knows.
+fn some_node() -> Result<NodeId, OpenError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|_| OpenError::lasting("the system gives no random numbers"))?;
+    Ok(NodeId(u64::from_ne_bytes(random)))
 }
 
 /// The part before the options, and the options.
@@ -163,7 +174,8 @@ mod tests {
     use super::*;
 
     fn parse(url: &str) -> Result<Target, OpenError> {
-        Target::parse(&Url::split(url).unwrap(), Durability::Full)
+        let options = Options { migrate: false, durability: Durability::Full, key: "", node: None };
+        Target::parse(&Url::split(url).unwrap(), &options)
     }
 
     #[test]

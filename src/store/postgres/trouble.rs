@@ -31,6 +31,7 @@ impl From<Error> for Trouble {
             }
             SqlState::LOCK_NOT_AVAILABLE => Self::new("the database is locked by another program", Remedy::Wait),
             SqlState::QUERY_CANCELED => Self::new(SLOW.sentence, Remedy::Wait),
+            SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => LOST,
             SqlState::DISK_FULL => Self::FULL,
             SqlState::OUT_OF_MEMORY => Self::MEMORY,
             SqlState::READ_ONLY_SQL_TRANSACTION => Self::READ_ONLY,

@@ -32,6 +32,8 @@ impl Errand<'_> {
             Job::ListChats { .. } | Job::CreateRoom { participants: Some(_), .. } => Err(lacks("private rooms")),
             // Who writes there otherwise, the API does not tell.
             Job::Look => Ok(Done::Outside { deeds: Vec::new(), has_more: false }),
+            Job::CatchUp { since, .. } => Ok(Done::CaughtUp { deeds: Vec::new(), position: *since, has_more: false }),
+            Job::Survey { .. } => Err(lacks("private rooms")),
             Job::EditMessage { .. } => Err(lacks("way to change a message")),
             Job::React { .. } => Err(lacks("reactions")),
             Job::CreateUser { name, .. } => self.create_user(name),

@@ -52,7 +52,7 @@ impl Errand<'_> {
         self.memory().note_message(message, Whereabouts { room, author: Some(author.id) });
         let at = answer::created_at(answer).unwrap_or(draft.at);
         let (room, author) = (self.room_ids(room), Some(author));
-        Ok(Done::Appended(Appended { message, room, author, direct: None, at, is_repeat: false }))
+        Ok(Done::Appended(Appended { message, room, author, direct: None, at, is_repeat: false, order: None }))
     }
 
     pub(super) fn read_messages(&self, room: Reference, page: Page) -> Outcome {
@@ -69,7 +69,13 @@ impl Errand<'_> {
         }
         self.send(Endpoint::DeleteMessage, &json!({ "MessageID": message.0 }), |_| Fault::NoSuchMessage)?;
         self.memory().forget_message(message);
-        Ok(Done::MessageDeleted { message, room: self.room_ids(room), was: None, change: self.next_change() })
+        Ok(Done::MessageDeleted {
+            message,
+            room: self.room_ids(room),
+            was: None,
+            change: self.next_change(),
+            order: None,
+        })
     }
 
     pub(super) fn confirm(
@@ -94,7 +100,7 @@ impl Errand<'_> {
             change = Some(self.next_change());
         }
         let (room, user_uuid) = (self.room_ids(room), self.user_uuid(user));
-        Ok(Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change })
+        Ok(Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change, order: None })
     }
 
     pub(super) fn list_readers(&self, message: MessageId, rooms: Option<&[RoomId]>) -> Outcome {
@@ -268,6 +274,7 @@ impl Errand<'_> {
             edited_at: None,
             reactions: Vec::new(),
             direct_to: None,
+            transaction: None,
         }
     }
 }

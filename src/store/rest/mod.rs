@@ -56,7 +56,7 @@ pub fn open(url: &str, api_key: &str, timeout: Duration) -> Result<Opened, OpenE
         log::warn!("{description} has no room {}: there is no lobby", RoomId::LOBBY);
     }
     // The times of messages are the other server's; its newest would have to be looked for in all rooms.
-    Ok(Opened { store: Box::new(rest), rooms, last: Timestamp::default(), mark: None, description })
+    Ok(Opened { store: Box::new(rest), rooms, last: Timestamp::default(), mark: None, position: None, description })
 }
 
 /// A store that is another server.

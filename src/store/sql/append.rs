@@ -27,7 +27,7 @@ pub(super) fn append(db: &mut impl Database, drafts: &[&Draft]) -> Held<Vec<Resu
     let said = |index: usize, is_repeat| {
         let New { draft, author, room, direct, .. } = &run.new[index];
         let (author, direct) = (author.clone(), direct.clone());
-        Appended { message: messages[index], room: *room, author, direct, at: draft.at, is_repeat }
+        Appended { message: messages[index], room: *room, author, direct, at: draft.at, is_repeat, order: None }
     };
     let said = |judged| match judged {
         Judged::New(index) => Ok(said(index, false)),
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
                     (Some(author), Some(to)) => find_direct(db, author, to, room)?,
                     _ => None,
                 };
-                let first = Appended { message, room, author, direct, at, is_repeat: true };
+                let first = Appended { message, room, author, direct, at, is_repeat: true, order: None };
                 return Ok(Judged::Before(Box::new(first)));
             }
             None => {}

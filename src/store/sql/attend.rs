@@ -51,7 +51,8 @@ pub(super) fn attend(
 /// How far the store is.
 pub(super) fn mark<D: Database>(db: &mut D) -> Held<Mark> {
     let read = |row: &D::Row<'_>| Ok(Mark { message: MessageId(row.integer(0)?), change: ChangeId(row.integer(1)?) });
-    rows::first(db, D::MARK, &[], read)?.ok_or(Trouble::TABLES)
+    let sql = db.mark_query();
+    rows::first(db, sql, &[], read)?.ok_or(Trouble::TABLES)
 }
 
 /// The rooms that a session has chosen, as far as they are still open to that user, in the order of choosing, and when it
@@ -122,10 +123,12 @@ pub(super) fn forget(db: &mut impl Database, pid: &str) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Nobody is here yet, and what is kept for a while only has had its time.
-pub(crate) fn begin(db: &mut impl Database, now: Timestamp) -> Held<()> {
+/// Nobody is here yet, unless there are others, and what is kept for a while only has had its time.
+pub(crate) fn begin(db: &mut impl Database, is_alone: bool, now: Timestamp) -> Held<()> {
     let days_ago = |days: i64| Timestamp::from_microseconds(now.microseconds() - days * 86_400_000_000);
-    db.change("UPDATE users SET status = 'offline' WHERE status <> 'offline'", &[])?;
+    if is_alone {
+        db.change("UPDATE users SET status = 'offline' WHERE status <> 'offline'", &[])?;
+    }
     db.change("DELETE FROM socket_rooms WHERE chosen_at < ?1", &values![days_ago(CHOICES_HOLD_DAYS)])?;
     // A beginning is cut off, by the ids, so that what is left has no gaps.
     let sql = "SELECT id FROM message_changes WHERE changed_at >= ?1 ORDER BY id LIMIT 1";

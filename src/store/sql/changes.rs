@@ -88,7 +88,7 @@ pub(super) fn edit(
         return Err(Fault::NoSuchMessage.into());
     }
     let change = note(db, message, room, by, "edited", None, at)?;
-    Ok(Done::Edited { message, room, at, was: Some(was), change })
+    Ok(Done::Edited { message, room, at, was: Some(was), change, order: None })
 }
 
 pub(super) fn delete(
@@ -106,7 +106,7 @@ pub(super) fn delete(
         return Err(Fault::NoSuchMessage.into());
     }
     let change = note(db, message, room, by, "deleted", None, at)?;
-    Ok(Done::MessageDeleted { message, room, was: Some(was), change })
+    Ok(Done::MessageDeleted { message, room, was: Some(was), change, order: None })
 }
 
 pub(super) fn react(
@@ -133,7 +133,7 @@ pub(super) fn react(
         0 => None,
         _ => Some(note(db, message, room, Some(user), kind, Some(emoji), at)?),
     };
-    Ok(Done::Reacted { message, room, change })
+    Ok(Done::Reacted { message, room, change, order: None })
 }
 
 pub(super) fn confirm<D: Database>(
@@ -159,7 +159,7 @@ pub(super) fn confirm<D: Database>(
     let read = |row: &D::Row<'_>| Ok((row.count(0)?, row.optional(1, Row::time)?));
     let (read_by, first) = rows::first(db, sql, &values![message, user.id], read)?.ok_or(Trouble::TABLES)?;
     let (user, user_uuid, at) = (user.id, user.uuid, first.unwrap_or(at));
-    Ok(Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change })
+    Ok(Done::Confirmed { message, room, user, user_uuid, author, at, read_by, change, order: None })
 }
 
 /// A participant has read up to a message: to the time at which it was said, so that none that came later is passed over.
@@ -196,9 +196,9 @@ macro_rules! changes {
             "SELECT u.id, u.uuid, u.username, x.id, x.message_id, x.changed_at, x.kind, x.emoji, \
              CASE x.kind WHEN 'confirmed' \
              THEN (SELECT count(*) FROM message_reads r WHERE r.message_id = x.message_id) ELSE 0 END, \
-             m.id, m.sender_id, m.created_date, m.content, m.file, c.id, c.uuid \
+             m.id, m.sender_id, m.created_date, m.content, m.file, c.id, c.uuid, a.id, NULL /*of x*/ \
              FROM message_changes x JOIN chats c ON c.id = x.chat_id LEFT JOIN users u ON u.id = x.user_id \
-             LEFT JOIN messages m ON m.id = x.message_id /*, each*/ \
+             LEFT JOIN messages m ON m.id = x.message_id LEFT JOIN users a ON a.uuid = m.sender_id /*, each*/ \
              WHERE (x.kind = 'deleted' OR m.id IS NOT NULL) AND ",
             $rest
         )
@@ -209,14 +209,17 @@ fn change(row: &impl Row) -> Held<(ChangeId, ChangeRecord)> {
     let what = match row.text(6)?.as_str() {
         "edited" => Change::Edited(row.text(12)?),
         "deleted" => Change::Deleted,
-        "confirmed" => Change::Confirmed { read_by: row.count(8)? },
+        "confirmed" => {
+            Change::Confirmed { read_by: row.count(8)?, author: row.optional(16, Row::integer)?.map(UserId) }
+        }
         kind => Change::Reacted { emoji: row.text(7)?, is_removed: kind == "unreacted" },
     };
     let (user, at) = (row.optional(0, |row, _| rows::user(row))?, row.time(5)?);
     let was = row.optional(9, |row, column| former(row, column + 1))?;
     let message = MessageId(row.integer(4)?);
     let room = RoomIds { id: RoomId(row.integer(14)?), uuid: row.uuid(15)? };
-    Ok((ChangeId(row.integer(3)?), ChangeRecord { message, room, user, at, what, was }))
+    let transaction = row.optional(17, Row::integer)?;
+    Ok((ChangeId(row.integer(3)?), ChangeRecord { message, room, user, at, what, was, transaction }))
 }
 
 /// What has become of a room's messages after that change, oldest first, at most so much, and whether there is more.

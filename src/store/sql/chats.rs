@@ -53,7 +53,7 @@ macro_rules! participations {
             "SELECT ",
             rows::room_columns!(),
             $columns,
-            " FROM chat_participants p JOIN chats c ON c.id = p.chat_id \
+            " FROM chat_participants p JOIN chats c ON c.id = p.chat_id /*, each*/ \
              WHERE p.user_id = ?1 AND c.is_private ORDER BY c.updated_at DESC, c.id DESC",
             $rest
         )
@@ -65,7 +65,25 @@ pub(super) fn participations(db: &mut impl Database, user: UserId) -> Held<Vec<R
     rows::all(db, participations!("", ""), &values![user], |row| rows::room(row))
 }
 
-/// The same with what is new there: how many messages of others came after the last that was read, in the index of times
+/// The same for several users, at most so many for each.
+pub(super) fn participations_of(
+    db: &mut impl Database,
+    users: &[UserId],
+    most: usize,
+) -> Held<HashMap<UserId, Vec<RoomRecord>>> {
+    let ids: Vec<_> = users.iter().map(|user| values![*user]).collect();
+    let mut found: HashMap<_, Vec<_>> = HashMap::new();
+    db.each(participations!(", p.user_id", ""), &ids, |row| {
+        let rooms = found.entry(UserId(row.integer(6)?)).or_default();
+        if rooms.len() < most {
+            rooms.push(rows::room(row)?);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The same as of one user with what is new there: how many messages of others came after the last that was read, in the index of times
 /// alone, and what was said last.
 pub(super) fn list<D: Database>(db: &mut D, user: UserId, most: usize) -> Result<Vec<ChatRecord>, Halt> {
     let sql = participations!(

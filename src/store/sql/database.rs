@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 
 use super::Held;
-use crate::id::{ChangeId, MessageId, RoomId, UserId, Uuid};
+use crate::hub::job::Job;
+use crate::id::{ChangeId, MessageId, Position, RoomId, UserId, Uuid};
 use crate::timestamp::Timestamp;
 
 /// A connection to a database, and the words in which it differs from others.
@@ -14,15 +15,32 @@ pub(crate) trait Database {
     /// What is read of an answer.
     type Row<'r>: Row;
 
-    /// Asks for the highest ids of messages and of changes that were ever given, whether or not what had them is still
-    /// there.
-    const MARK: &'static str;
-
     /// Whether texts may have a NUL in them.
     const KEEPS_NUL: bool;
 
-    /// Begins a transaction. One that is to write may have to say so at the start.
-    fn begin(&mut self, writes: bool) -> Held<()>;
+    /// What asks for the highest ids of messages and of changes that were ever given, whether or not what had them is still
+    /// there.
+    fn mark_query(&self) -> &'static str;
+
+    /// Begins a transaction. If that fails, there may be one all the same, to be rolled back.
+    fn begin(&mut self, access: Access) -> Held<()>;
+
+    /// How far the order is that several nodes share, if there is one. In a transaction that [`Access::Tell`]s, all that
+    /// have a place are complete.
+    fn position(&mut self) -> Held<Option<Position>> {
+        Ok(None)
+    }
+
+    /// Takes the next place in that order, if there is one, for this transaction, which [`Access::Tell`]s.
+    fn take_place(&mut self) -> Held<Option<Position>> {
+        Ok(None)
+    }
+
+    /// Looks for what other nodes have written after `since` that concerns somebody: about so much of it, but no
+    /// transaction in part. A database without such an order has nothing of other nodes.
+    fn look_back(&mut self, _whom: &Concerned<'_>, since: Position, _most: usize) -> Held<Gap> {
+        Ok(Gap::none(since))
+    }
 
     /// Looks for what others have written since the last look: as much as is told at once, and whether there is more. A
     /// database that does not say who wrote what knows of nothing.
@@ -69,8 +87,55 @@ pub(crate) trait Database {
     ) -> Held<()>;
 }
 
-/// Something that others have written.
+/// What a transaction is for. One that is to write may have to say so at the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Access {
+    Read,
+    Write,
+    /// To say or change something that other nodes are told, in the one order of all.
+    Tell,
+}
+
+impl Access {
+    /// What these jobs need.
+    pub(crate) fn of(jobs: &[&Job]) -> Self {
+        let is_any = |what: fn(&Job) -> bool| jobs.iter().any(|job| what(job));
+        match (is_any(Job::takes_a_place), is_any(Job::writes)) {
+            (true, _) => Self::Tell,
+            (false, true) => Self::Write,
+            (false, false) => Self::Read,
+        }
+    }
+}
+
+/// Whom something has to concern that is looked for.
+#[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "SQLite has nothing of other nodes"))]
+pub(crate) struct Concerned<'a> {
+    /// Who is in these rooms;
+    pub(crate) rooms: &'a [RoomId],
+    /// these users, in their private rooms, and as authors of what is read.
+    pub(crate) users: &'a [UserId],
+}
+
+/// What other nodes have written in a stretch of their order.
+pub(crate) struct Gap {
+    /// Each with its transaction, in the order of all.
+    pub(crate) written: Vec<(i64, Written)>,
+    /// The end of the stretch.
+    pub(crate) position: Position,
+    /// There is more behind it.
+    pub(crate) has_more: bool,
+}
+
+impl Gap {
+    /// Nothing up to there.
+    pub(crate) fn none(position: Position) -> Self {
+        Self { written: Vec::new(), position, has_more: false }
+    }
+}
+
+/// Something that others have written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Written {
     Message(MessageId),
     Change(ChangeId),

@@ -10,6 +10,7 @@ mod changes;
 mod chats;
 mod database;
 mod missed;
+mod nodes;
 mod outside;
 mod people;
 mod rooms;
@@ -19,10 +20,12 @@ mod texts;
 mod trouble;
 
 use super::{DELETED_USER, Opened, PAGE_BYTES, Store};
-use crate::hub::job::{Done, Draft, Fault, Job, Outcome, RoomRecord};
-use crate::id::Mark;
+use crate::hub::job::{Appended, Done, Draft, Fault, Job, Order, Outcome, RoomRecord};
+use crate::id::{Mark, Position};
 use crate::timestamp::Timestamp;
-pub(super) use database::{Database, Row, Value, Written};
+pub(super) use database::{Access, Concerned, Database, Row, Value};
+#[cfg(feature = "postgres")]
+pub(super) use database::{Gap, Written};
 pub(super) use trouble::{Held, Remedy, Trouble};
 
 /// How the jobs of a batch are done.
@@ -65,17 +68,40 @@ fn unavailable(trouble: Trouble) -> Fault {
 
 /// Does the jobs in one transaction. A job's own refusal is its outcome; whatever else goes wrong takes all of it back.
 pub(super) fn transaction<D: Database>(db: &mut D, jobs: &[&Job], manner: Manner) -> Held<Vec<Outcome>> {
-    let writes = jobs.iter().any(|job| job.writes());
-    enclosed(db, writes, |db| match manner {
-        Manner::Together => together(db, jobs),
-        Manner::Alone => jobs.iter().map(|job| alone(db, job)).collect(),
+    enclosed(db, Access::of(jobs), |db| {
+        let mut outcomes = match manner {
+            Manner::Together => together(db, jobs),
+            Manner::Alone => jobs.iter().map(|job| alone(db, job)).collect(),
+        }?;
+        put_in_order(db, &mut outcomes)?;
+        Ok(outcomes)
     })
 }
 
+/// Gives all that is to be told the place of its transaction, where several nodes tell in one order.
+fn put_in_order(db: &mut impl Database, outcomes: &mut [Outcome]) -> Held<()> {
+    let news: Vec<_> = outcomes.iter_mut().flatten().filter_map(place_of_news).collect();
+    if !news.is_empty() {
+        let order = db.take_place()?.map(|position| Order { position, count: news.len() });
+        news.into_iter().for_each(|place| *place = order);
+    }
+    Ok(())
+}
+
+fn place_of_news(done: &mut Done) -> Option<&mut Option<Order>> {
+    match done {
+        Done::Appended(Appended { is_repeat: false, order, .. })
+        | Done::Edited { order, .. }
+        | Done::MessageDeleted { order, .. }
+        | Done::Reacted { change: Some(_), order, .. }
+        | Done::Confirmed { change: Some(_), order, .. } => Some(order),
+        _ => None,
+    }
+}
+
 /// Does something in one transaction: all of it or, if anything goes wrong, nothing.
-pub(super) fn enclosed<D: Database, T>(db: &mut D, writes: bool, act: impl FnOnce(&mut D) -> Held<T>) -> Held<T> {
-    db.begin(writes)?;
-    let ended = act(db).and_then(|result| db.commit().map(|()| result));
+pub(super) fn enclosed<D: Database, T>(db: &mut D, access: Access, act: impl FnOnce(&mut D) -> Held<T>) -> Held<T> {
+    let ended = db.begin(access).and_then(|()| act(db)).and_then(|result| db.commit().map(|()| result));
     if ended.is_err() {
         // The database may have done it already. If it can't be done, the connection is given up.
         let _ = db.run("ROLLBACK");
@@ -134,16 +160,20 @@ pub(super) struct Start {
     pub(super) last: Timestamp,
     /// The highest ids that were ever given.
     pub(super) mark: Mark,
+    /// How far the order of several nodes is.
+    pub(super) position: Option<Position>,
 }
 
 impl Start {
     pub(super) fn read(db: &mut impl Database) -> Held<Self> {
-        Ok(Self { rooms: rooms::list_open(db)?, last: rows::last_time(db)?, mark: attend::mark(db)? })
+        let position = db.position()?;
+        Ok(Self { rooms: rooms::list_open(db)?, last: rows::last_time(db)?, mark: attend::mark(db)?, position })
     }
 
     /// With the store that it is of, and what that is, for the operator.
     pub(super) fn with(self, store: Box<dyn Store>, description: String) -> Opened {
-        Opened { store, rooms: self.rooms, last: self.last, mark: Some(self.mark), description }
+        let Self { rooms, last, mark, position } = self;
+        Opened { store, rooms, last, mark: Some(mark), position, description }
     }
 }
 
@@ -191,6 +221,8 @@ fn do_one<D: Database>(db: &mut D, job: &Job) -> Result<Done, Halt> {
         Job::Append(draft) => append::append_one(db, draft).map(Done::Appended),
         Job::ReadMessages { room, reader, page } => said::read(db, *room, *reader, *page),
         Job::Look => outside::look(db),
+        Job::CatchUp { rooms, users, since, most } => nodes::catch_up(db, &Concerned { rooms, users }, *since, *most),
+        Job::Survey { users, most } => nodes::survey(db, users, *most),
         Job::ReadMissed { room, since, most } => missed::read(db, *room, *since, *most),
         Job::EditMessage { message, text, by, at } => changes::edit(db, *message, text, *by, *at),
         Job::DeleteMessage { message, by, at } => changes::delete(db, *message, *by, *at),

@@ -27,6 +27,18 @@ pub(super) fn find(db: &mut impl Database, room: Reference) -> Result<RoomRecord
     found.ok_or(Fault::NoSuchRoom.into())
 }
 
+/// Those rooms, as far as they are there, in no order.
+pub(super) fn find_all(db: &mut impl Database, rooms: impl IntoIterator<Item = RoomId>) -> Held<Vec<RoomRecord>> {
+    let sql = concat!("SELECT ", rows::room_columns!(), " FROM chats c /*, each*/ WHERE c.id = ?1");
+    let ids: Vec<_> = rooms.into_iter().map(|room| values![room]).collect();
+    let mut found = Vec::with_capacity(ids.len());
+    db.each(sql, &ids, |row| {
+        found.push(rows::room(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
 /// A room that is open, or in which they take part.
 pub(super) fn find_for(db: &mut impl Database, room: Reference, reader: Option<UserId>) -> Result<RoomRecord, Halt> {
     let room = find(db, room)?;

@@ -26,7 +26,7 @@ macro_rules! messages {
              m.message_type, m.file, m.edited_at, \
              (SELECT o.uuid FROM direct_chats d JOIN users o ON o.id = \
               CASE u.id WHEN d.low_user THEN d.high_user WHEN d.high_user THEN d.low_user END \
-              WHERE d.chat_id = m.chat_id) \
+              WHERE d.chat_id = m.chat_id), NULL /*of m*/ \
              FROM messages m LEFT JOIN users u ON u.uuid = m.sender_id /*, each*/ WHERE m.chat_id = ?1 AND ",
             $rest
         )
@@ -64,6 +64,7 @@ fn message(row: &impl Row) -> Held<MessageRecord> {
         edited_at: row.optional(10, Row::time)?,
         direct_to: row.optional(11, Row::uuid)?,
         reactions: Vec::new(),
+        transaction: row.optional(12, Row::integer)?,
     })
 }
 

@@ -36,6 +36,8 @@ fn texts(job: &Job) -> [Option<&str>; 5] {
         | Job::FindUser { .. }
         | Job::ListUsers
         | Job::Look
+        | Job::CatchUp { .. }
+        | Job::Survey { .. }
         | Job::DeleteUser { .. }
         | Job::FindRoom { .. }
         | Job::DeleteRoom { .. }

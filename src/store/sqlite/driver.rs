@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
-use super::super::sql::{Database, Held, Row, Value};
+use super::super::sql::{Access, Database, Held, Row, Value};
 use crate::id::Uuid;
 use crate::timestamp::Timestamp;
 
@@ -17,14 +17,16 @@ const EPOCH_JULIAN_DAY: f64 = 2_440_587.5;
 impl Database for Connection {
     type Row<'r> = rusqlite::Row<'r>;
 
-    const MARK: &'static str = "SELECT coalesce(max(CASE name WHEN 'messages' THEN seq END), 0), \
-                                coalesce(max(CASE name WHEN 'message_changes' THEN seq END), 0) FROM sqlite_sequence";
-
     const KEEPS_NUL: bool = true;
 
-    fn begin(&mut self, writes: bool) -> Held<()> {
+    fn mark_query(&self) -> &'static str {
+        "SELECT coalesce(max(CASE name WHEN 'messages' THEN seq END), 0), \
+         coalesce(max(CASE name WHEN 'message_changes' THEN seq END), 0) FROM sqlite_sequence"
+    }
+
+    fn begin(&mut self, access: Access) -> Held<()> {
         // One that is to write must be the only writer from the start: it can't become that in the middle.
-        self.run(if writes { "BEGIN IMMEDIATE" } else { "BEGIN" })
+        self.run(if access == Access::Read { "BEGIN" } else { "BEGIN IMMEDIATE" })
     }
 
     fn run(&mut self, sql: &'static str) -> Held<()> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, Error, ErrorCode, ffi};
 
 use super::super::sql::{Remedy, Start, Trouble};
-use super::super::{OpenError, Opened, Url};
+use super::super::{OpenError, Opened, Options, Url};
 use super::{File, Sqlite, connect, identity, schema, settle};
 use crate::config::Durability;
 use crate::id::RoomId;
@@ -18,7 +18,8 @@ const IN_MEMORY: &str = ":memory:";
 const FOREIGN: &str = "holds other tables than those of this program";
 
 /// Opens what a URL of the scheme `sqlite` names.
-pub(in super::super) fn open(url: &Url<'_>, migrate: bool, durability: Durability) -> Result<Opened, OpenError> {
+pub(in super::super) fn open(url: &Url<'_>, options: &Options<'_>) -> Result<Opened, OpenError> {
+    let Options { migrate, durability, .. } = *options;
     let Some(path) = path(url)? else {
         let (db, start) = prepare(None, true, durability).map_err(|failure| failure.about("the memory"))?;
         let store = Box::new(Sqlite { file: None, durability, db: Some(db), is_locked: false });

@@ -48,7 +48,7 @@ impl Bench {
         let (seen, is_up, looks) = (Arc::default(), Arc::default(), Arc::default());
         let store =
             Stalling { go: words, seen: Arc::clone(&seen), is_up: Arc::clone(&is_up), looks: Arc::clone(&looks) };
-        let settings = Settings { queue, patience: PATIENCE };
+        let settings = Settings { queue, patience: PATIENCE, is_alone: true };
         let handle = Handle::start(Box::new(store), settings, Box::new(move || bell.send(()).unwrap_or(()))).unwrap();
         Self { handle, go, woken, seen, is_up, looks, start: Instant::now(), last: 0 }
     }
@@ -268,7 +268,7 @@ fn every_job_comes_out_once_and_as_it_was_done() {
     }
     let done = Arc::<Mutex<Vec<i64>>>::default();
     let store = Box::new(Recorder(Arc::clone(&done), fastrand::Rng::with_seed(3)));
-    let settings = Settings { queue: 50, patience: Duration::from_millis(2) };
+    let settings = Settings { queue: 50, patience: Duration::from_millis(2), is_alone: true };
     let mut handle = Handle::start(store, settings, Box::new(|| {})).unwrap();
     let mut random = fastrand::Rng::with_seed(5);
     let (mut taken, mut outcomes) = (Vec::new(), Vec::new());

@@ -22,6 +22,7 @@ fn record() -> MessageRecord {
         edited_at: None,
         reactions: Vec::new(),
         direct_to: None,
+        transaction: None,
     }
 }
 

@@ -1,0 +1,9 @@
+//! Several hubs as one chat: a bus that delays and loses, a store that has the one order, nodes that go and come back.
+
+mod directory;
+mod order;
+mod world;
+
+use super::*;
+use crate::hub::nodes::{Address, BLOCK, Errand, Move, Notice, RoomTag, Start, Telling};
+use crate::id::{NodeId, Position};

@@ -7,10 +7,14 @@ run(async () => {
   await bob.make('tea');
   const ann = await Person.open();
   const { keyboard } = ann.page;
-  const focused = () => ann.page.evaluate(() => {
-    const { id, ariaLabel, textContent, className } = document.activeElement;
-    return id || ariaLabel || className.trim() || textContent;
+  /** What has the focus, and how that is shown; nothing, if it is none of the page's own. */
+  const focus = () => ann.page.evaluate(() => {
+    const { activeElement, body } = document;
+    const { id, ariaLabel, textContent, className } = activeElement;
+    const name = id || ariaLabel || className.trim() || textContent;
+    return activeElement === body ? {} : { name, outline: getComputedStyle(activeElement).outlineStyle };
   });
+  const focused = async () => (await focus()).name;
   const press = async (...keys) => {
     for (const key of keys) await keyboard.press(key);
   };
@@ -19,10 +23,10 @@ run(async () => {
     const passed = [];
     while (!passed.includes(wanted)) {
       await keyboard.press(key);
+      const { name, outline } = await focus();
       // Past the last stop are the browser's own.
-      if (await ann.page.evaluate(() => document.activeElement === document.body)) continue;
-      const outline = await ann.page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-      passed.push(await focused());
+      if (!name) continue;
+      passed.push(name);
       check(`${passed} shows that it has the focus`, outline, 'solid');
       check(`no way to ${wanted}: ${passed}`, passed.length < 25, true);
     }

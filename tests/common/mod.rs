@@ -44,6 +44,7 @@ pub mod trace;
 pub mod waiting;
 pub mod wire;
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -84,15 +85,20 @@ pub struct Server {
     log_reader: Option<JoinHandle<()>>,
 }
 
+/// That of this build, unless `PROGRAM` names another one.
+fn program() -> OsString {
+    std::env::var_os("PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_roomcast").into())
+}
+
 /// The command `roomcast`, without the settings of whoever runs the tests.
 pub fn roomcast() -> Command {
-    without_settings(Command::new(env!("CARGO_BIN_EXE_roomcast")))
+    without_settings(Command::new(program()))
 }
 
 /// The same under a program that watches it: the words of `watcher` come before it.
 pub fn roomcast_under(watcher: &[&str]) -> Command {
     let mut command = Command::new(watcher[0]);
-    command.args(&watcher[1..]).arg(env!("CARGO_BIN_EXE_roomcast"));
+    command.args(&watcher[1..]).arg(program());
     without_settings(command)
 }
 

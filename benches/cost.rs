@@ -15,9 +15,12 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
+use common::crowd::read_past;
+use common::peer::{WEBSOCKET as SOCKET_IO, connect_packet};
 use common::trace::Trace;
 use common::{
-    ACTION, ECHO, PATIENCE, Server, TEXT, frame, raw_websocket, read_frame, read_until, roomcast, roomcast_under,
+    ACTION, ECHO, PATIENCE, Server, TEXT, frame, people, raw_websocket, read_frame, read_until, roomcast,
+    roomcast_under,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,8 +29,14 @@ const KEEP: &str = "`cargo bench --locked --bench cost -- --keep`";
 /// The share by which a figure may grow.
 const TOLERANCE: f64 = 0.05;
 
+/// Turns that are not counted: what is first needed for a message is there afterwards.
+const WARM_UP: usize = 2;
+
 /// Where one listens to what is posted; the others are dialects.
 const STREAM: &str = "/stream";
+
+/// The id of the room in which Socket.IO clients are, in the chat vocabulary: the first but the lobby.
+const TEA: i64 = 2;
 
 /// One conversation. In each turn the first client sends so many messages in one write, everybody reads all that comes
 /// of them, and the server goes back to sleep before the next turn: so it has the same to do in every run.
@@ -38,18 +47,18 @@ struct Scenario {
     messages: usize,
     /// The size of each message's text.
     bytes: usize,
-    /// So many that what varies at the start and the end is little beside them.
     turns: usize,
 }
 
 #[rustfmt::skip]
-const SCENARIOS: [Scenario; 6] = [
+const SCENARIOS: [Scenario; 7] = [
     Scenario { name: "room of 100, 64 bytes",          path: ACTION, clients: 100, messages: 1,  bytes: 64,     turns: 100 },
     Scenario { name: "room of 100, 16 times 64 bytes", path: ACTION, clients: 100, messages: 16, bytes: 64,     turns: 25 },
     Scenario { name: "room of 100, 16 KiB",            path: ACTION, clients: 100, messages: 1,  bytes: 16_384, turns: 50 },
     Scenario { name: "pair, 64 bytes",                 path: ACTION, clients: 2,   messages: 1,  bytes: 64,     turns: 1_000 },
     Scenario { name: "echo, 64 bytes",                 path: ECHO,   clients: 1,   messages: 1,  bytes: 64,     turns: 1_000 },
     Scenario { name: "stream of 1,000, 64 bytes",      path: STREAM, clients: 1_000, messages: 1, bytes: 64,    turns: 20 },
+    Scenario { name: "Socket.IO room of 1,000, 64 bytes", path: SOCKET_IO, clients: 1_000, messages: 1, bytes: 64, turns: 40 },
 ];
 
 /// What one delivery costs: a frame that reaches a client, the sender's own reply included.
@@ -104,24 +113,22 @@ fn count_and_compare(keep: bool) -> Result<(), String> {
     compare(&now, &kept)
 }
 
-/// Takes what a number of turns costs from what twice as many do, so that start, joining and end cancel out.
+/// Counts what the conversation takes alone: neither what comes before, nor the end.
 fn measure(scenario: &Scenario) -> Cost {
     let deliveries = (scenario.turns * scenario.messages * scenario.clients) as f64;
-    let per_delivery = |count: fn(&Scenario, usize) -> f64| {
-        let once = count(scenario, scenario.turns);
-        (count(scenario, 2 * scenario.turns) - once) / deliveries
+    let per_delivery = |count: fn(&Scenario) -> f64, decimals: usize| -> f64 {
+        format!("{:.decimals$}", count(scenario) / deliveries).parse().unwrap()
     };
-    let rounded = |value: f64, decimals: usize| format!("{value:.decimals$}").parse().unwrap();
-    Cost {
-        scenario: scenario.name.into(),
-        instructions: rounded(per_delivery(instructions), FIGURES[0].decimals),
-        calls: rounded(per_delivery(calls), FIGURES[1].decimals),
-    }
+    let [instructions, calls] = std::thread::scope(|scope| {
+        let calls = scope.spawn(|| per_delivery(calls, FIGURES[1].decimals));
+        [per_delivery(instructions, FIGURES[0].decimals), calls.join().unwrap()]
+    });
+    Cost { scenario: scenario.name.into(), instructions, calls }
 }
 
 /// However slow the machine is, nobody is pinged; and since the clients don't answer its close frames, the server does
 /// not wait for that.
-const SERVE: [&str; 11] = [
+const SERVE: [&str; 13] = [
     "serve",
     "--listen",
     "127.0.0.1:0",
@@ -133,6 +140,8 @@ const SERVE: [&str; 11] = [
     "1ms",
     "--database",
     "sqlite::memory:",
+    "--jwt-secret",
+    people::SECRET,
 ];
 
 /// glibc picks its `memcpy` and the like by what the processor has, and valgrind counts each byte that `rep movsb`
@@ -141,20 +150,29 @@ const SERVE: [&str; 11] = [
 const PLAIN_PROCESSOR: &str = "glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX2,-AVX,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,\
                                -Prefer_ERMS,-Prefer_FSRM,-SSSE3,-SSE4_1,-SSE4_2";
 
-/// The instructions of the whole process. The clock costs the same everywhere: valgrind hides the vDSO.
-fn instructions(scenario: &Scenario, turns: usize) -> f64 {
+/// The instructions of the conversation. The clock costs the same everywhere: valgrind hides the vDSO.
+fn instructions(scenario: &Scenario) -> f64 {
     let profile = profile(scenario);
     let option = format!("--callgrind-out-file={}", profile.display());
     let mut command = roomcast_under(&["valgrind", "--tool=callgrind", &option]);
     command.args(SERVE).env("GLIBC_TUNABLES", PLAIN_PROCESSOR);
-    let mut server = Server::spawn(command);
+    let server = Server::spawn(command);
     let mut clients = gather(&server, scenario);
-    converse(&server, &mut clients, scenario, turns);
-    server.signal("TERM");
-    let (status, log) = server.wait();
-    let profile = std::fs::read_to_string(profile).unwrap_or_default();
-    let total = profile.lines().find_map(|line| line.strip_prefix("totals: ")?.parse().ok());
-    total.unwrap_or_else(|| panic!("valgrind has counted nothing, {status}: {log}"))
+    converse(&server, &mut clients, scenario, WARM_UP);
+    callgrind(&server, "--zero");
+    converse(&server, &mut clients, scenario, scenario.turns);
+    callgrind(&server, "--dump");
+    // The first of what may be many.
+    let dump = std::fs::read_to_string(profile.with_added_extension("1")).unwrap_or_default();
+    let total = dump.lines().find_map(|line| line.strip_prefix("totals: ")?.parse().ok());
+    total.unwrap_or_else(|| panic!("valgrind has counted nothing: {}", server.log()))
+}
+
+/// Has valgrind set its counters back, or write them down.
+fn callgrind(server: &Server, order: &str) {
+    let control = Command::new("callgrind_control").args([order, &server.pid().to_string()]).output();
+    let control = control.expect("it comes with valgrind");
+    assert!(control.status.success(), "{}", String::from_utf8_lossy(&control.stderr));
 }
 
 /// Where valgrind leaves what it found, for whoever wants to know where instructions went.
@@ -164,42 +182,50 @@ fn profile(scenario: &Scenario) -> PathBuf {
 }
 
 /// The system calls of the conversation.
-fn calls(scenario: &Scenario, turns: usize) -> f64 {
+fn calls(scenario: &Scenario) -> f64 {
     let mut command = roomcast();
     command.args(SERVE);
     let server = Server::spawn(command);
     let mut clients = gather(&server, scenario);
+    converse(&server, &mut clients, scenario, WARM_UP);
     let trace = Trace::attach(&server);
-    converse(&server, &mut clients, scenario, turns);
+    converse(&server, &mut clients, scenario, scenario.turns);
     let mut calls = trace.finish();
     // On most machines the clock is read without a call.
     calls.remove("clock_gettime");
     calls.values().sum::<usize>() as f64
 }
 
-/// Connects the clients, and has all but the echo's join one room; one after the other, so that this, too, is the same
-/// in every run.
+/// Connects the clients, and has them join one room, the echo's excepted; one after the other, so that this, too, is the
+/// same in every run.
 fn gather(server: &Server, scenario: &Scenario) -> Vec<TcpStream> {
+    if scenario.path == SOCKET_IO {
+        let users = ["ada", "bob"].map(|name| people::user(server, name));
+        assert_eq!(people::private_room(server, "tea", &users), TEA);
+    }
     let mut clients = Vec::new();
     for _ in 0..scenario.clients {
-        if scenario.path == STREAM {
-            clients.push(listen(server));
-            settle(server);
-            continue;
+        match scenario.path {
+            STREAM => clients.push(listen(server)),
+            SOCKET_IO => clients.push(attend(server)),
+            path => clients.push(raw_websocket(server, path)),
         }
-        clients.push(raw_websocket(server, scenario.path));
-        if scenario.path == ECHO {
-            continue;
-        }
-        let newcomer = clients.last_mut().unwrap();
-        read_frame(newcomer).expect("a welcome");
-        newcomer.write_all(&frame(TEXT, br#"{"action":"join","room":"all"}"#)).unwrap();
-        for client in &mut clients {
-            read_frame(client).expect("who has joined");
+        if scenario.path == ACTION {
+            join(&mut clients);
         }
         settle(server);
     }
     clients
+}
+
+/// The last of them joins the others.
+fn join(clients: &mut [TcpStream]) {
+    let newcomer = clients.last_mut().unwrap();
+    read_frame(newcomer).expect("a welcome");
+    newcomer.write_all(&frame(TEXT, br#"{"action":"join","room":"all"}"#)).unwrap();
+    for client in clients {
+        read_frame(client).expect("who has joined");
+    }
 }
 
 /// Somebody who listens to the lobby.
@@ -208,6 +234,14 @@ fn listen(server: &Server) -> TcpStream {
     listener.write_all(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     read_until(&mut listener, b"}\n\n");
     listener
+}
+
+/// Ada, who is in the room by being there.
+fn attend(server: &Server) -> TcpStream {
+    let mut client = raw_websocket(server, SOCKET_IO);
+    client.write_all(&frame(TEXT, connect_packet("/chat", "ada").as_bytes())).unwrap();
+    read_past(&mut client, b"40/chat,");
+    client
 }
 
 /// Somebody else posts, in each turn one message.
@@ -231,8 +265,11 @@ fn converse(server: &Server, clients: &mut [TcpStream], scenario: &Scenario, tur
         return post(server, clients, scenario, turns);
     }
     let text = "x".repeat(scenario.bytes);
-    let message =
-        if scenario.path == ECHO { text } else { format!(r#"{{"action":"room_message","message":"{text}"}}"#) };
+    let message = match scenario.path {
+        ECHO => text,
+        SOCKET_IO => format!(r#"42/chat,["message:send",{{"chatId":{TEA},"content":"{text}"}}]"#),
+        _ => format!(r#"{{"action":"room_message","message":"{text}"}}"#),
+    };
     let request = frame(TEXT, message.as_bytes()).repeat(scenario.messages);
     for _ in 0..turns {
         clients[0].write_all(&request).unwrap();
@@ -273,13 +310,13 @@ fn write_kept(now: &[Cost]) {
 }
 
 fn print_table(now: &[Cost], kept: &[Cost]) {
-    print!("{:31}", "per delivery");
+    print!("{:35}", "per delivery");
     for figure in FIGURES {
         print!("{:>14}{:>9}{:>7}", figure.unit, "kept", "ratio");
     }
     println!();
     for (index, cost) in now.iter().enumerate() {
-        print!("{:31}", cost.scenario);
+        print!("{:35}", cost.scenario);
         for Figure { of, decimals, .. } in FIGURES {
             print!("{:>14.decimals$}", of(cost));
             match kept.get(index).map(of) {
@@ -312,7 +349,7 @@ fn compare(now: &[Cost], kept: &[Cost]) -> Result<(), String> {
     if grown == 0 {
         return Ok(());
     }
-    let profiles = profile(&SCENARIOS[0]).with_file_name("cost-*.callgrind");
+    let profiles = profile(&SCENARIOS[0]).with_file_name("cost-*.callgrind.1");
     Err(format!(
         "grown by more than {} %: {grown} of the figures. Another compiler or C library alone can do that to \
          instructions: then count the commit before with it, too. Counted with CARGO_PROFILE_BENCH_STRIP=false and \

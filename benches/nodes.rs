@@ -14,7 +14,8 @@ use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use common::nodes::{Crowd, Effort, costs, nodes};
+use common::crowd::{Crowd, Effort};
+use common::nodes::{costs, nodes};
 use common::postgres::Postgres;
 use common::redis::Redis;
 use common::{TEXT, frame};

@@ -5,10 +5,10 @@
 
 mod common;
 mod crowd;
+mod dialect_crowd;
 mod limits;
 #[cfg(feature = "redis")]
 mod node_crowd;
 mod slow_reader;
 mod socketio_crowd;
 mod socketio_recovery;
-mod stream_crowd;

@@ -1,7 +1,7 @@
 //! A room of a thousand beside another node: that there is one costs neither the sender's node nor the other much.
 
-use crate::common::crowd::alone;
-use crate::common::nodes::{Effort, costs};
+use crate::common::crowd::{Effort, alone};
+use crate::common::nodes::costs;
 use crate::common::redis::Redis;
 
 const EFFORT: Effort = Effort { members: 1_000, rounds: 5, messages: 20 };

@@ -1,15 +1,17 @@
-//! Thousands of clients of Engine.IO and Socket.IO: that nothing is left of those who go without a word, and what it costs
-//! to tell them something.
+//! Thousands of clients of Engine.IO and Socket.IO: that nothing is left of those who go without a word.
 
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::common::crowd::{alone, least, read_past};
+use crate::common::crowd::alone;
 use crate::common::http::Http;
 use crate::common::peer::{HANDSHAKE, Polling, WEBSOCKET, connect_packet};
-use crate::common::{ACTION, Server, TEXT, frame, gather, raw_websocket, upgrade_request, wait_until};
+use crate::common::{Server, TEXT, frame, upgrade_request, wait_until};
 use crate::common::{peer, people};
+
+/// More than there ever are at once.
+const CROWD: usize = 10_000;
 
 /// What may be left when all have gone: what the allocator can't give back, for something small lies behind it. It is the
 /// same after one crowd and after many.
@@ -17,15 +19,13 @@ const LEFT_BYTES: u64 = 8 << 20;
 /// By so much may that differ.
 const GROWN_BYTES: u64 = 2 << 20;
 
-/// A server whose resident memory is what it uses: glibc does not keep what was freed for later. Ada is a user, and in a
-/// private room with Bob.
-fn frugal_server(flags: &[&str]) -> (Server, i64) {
+/// A server whose resident memory is what it uses: glibc does not keep what was freed for later. Ada is a user.
+fn frugal_server(flags: &[&str]) -> Server {
     let mut command = people::serve_people(&[&["--rate", "0"], flags].concat());
     command.env("MALLOC_TRIM_THRESHOLD_", "131072");
     let server = Server::spawn(command);
-    let members = ["ada", "bob"].map(|name| people::user(&server, name));
-    let room = people::private_room(&server, "tea", &members);
-    (server, room)
+    people::user(&server, "ada");
+    server
 }
 
 /// What a server uses while nobody is there.
@@ -57,7 +57,7 @@ fn a_hundred_thousand_abandoned_handshakes_leave_nothing() {
     const HANDSHAKES: usize = 100_000;
     const BATCH: usize = 1_000;
     let _alone = alone(CROWD);
-    let (server, _) = frugal_server(&["--ping", "200ms", "--pong", "200ms"]);
+    let server = frugal_server(&["--ping", "200ms", "--pong", "200ms"]);
     let base = Base::of(&server);
     let began = Instant::now();
     let batch = format!("GET {HANDSHAKE} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(BATCH);
@@ -104,7 +104,7 @@ fn a_hundred_thousand_abandoned_handshakes_leave_nothing() {
 fn ten_thousand_half_open_upgrades_leave_nothing() {
     const AT_ONCE: usize = 5_000;
     let _alone = alone(CROWD);
-    let (server, _) = frugal_server(&["--ping", "1s", "--pong", "3s", "--handshake", "60s"]);
+    let server = frugal_server(&["--ping", "1s", "--pong", "3s", "--handshake", "60s"]);
     let base = Base::of(&server);
     let began = Instant::now();
     for _ in 0..2 {
@@ -171,7 +171,7 @@ fn an_hour_of_heartbeats_by_polls_leaves_nothing() {
     /// One every 25 seconds.
     const BEATS_IN_AN_HOUR: usize = 144;
     let _alone = alone(CROWD);
-    let (server, _) = frugal_server(&["--ping", "150ms", "--pong", "5s"]);
+    let server = frugal_server(&["--ping", "150ms", "--pong", "5s"]);
     let base = Base::of(&server);
     let began = Instant::now();
     let connect = connect_packet("/chat", "ada");
@@ -197,71 +197,4 @@ fn an_hour_of_heartbeats_by_polls_leaves_nothing() {
          {BEATS_IN_AN_HOUR} of them, {left} left; {idle:?} until all were there, {:?} in all",
         began.elapsed()
     );
-}
-
-const CROWD: usize = 10_000;
-/// In each measurement so many are told to the whole crowd, one after the other.
-const MESSAGES: usize = 20;
-
-/// Has something said and heard by all, over and over. Returns the CPU time for each delivery, in nanoseconds.
-fn measure(server: &Server, crowd: &mut [TcpStream], request: impl Fn(&str) -> Vec<u8>) -> f64 {
-    let before = server.cpu_time();
-    for number in 0..MESSAGES {
-        let text = format!("{:064}", number);
-        crowd[0].write_all(&request(&text)).unwrap();
-        for member in &mut *crowd {
-            read_past(member, text.as_bytes());
-        }
-    }
-    (server.cpu_time() - before).as_nanos() as f64 / (MESSAGES * crowd.len()) as f64
-}
-
-/// A crowd that speaks the action dialect.
-fn by_actions() -> Vec<f64> {
-    let (server, _) = frugal_server(&[]);
-    let mut crowd: Vec<TcpStream> = (0..CROWD).map(|_| raw_websocket(&server, ACTION)).collect();
-    gather(&mut crowd);
-    let request = |text: &str| frame(TEXT, format!(r#"{{"action":"room_message","message":"{text}"}}"#).as_bytes());
-    (0..3).map(|_| measure(&server, &mut crowd, request)).collect()
-}
-
-/// A crowd that speaks Socket.IO, in the chat vocabulary.
-fn by_socket_io() -> Vec<f64> {
-    let (server, room) = frugal_server(&["--outbox", "4MiB"]);
-    let connect = frame(TEXT, connect_packet("/chat", "ada").as_bytes());
-    let join = |_| {
-        let mut member = raw_websocket(&server, WEBSOCKET);
-        member.write_all(&connect).unwrap();
-        read_past(&mut member, b"40/chat,");
-        member
-    };
-    let mut crowd: Vec<TcpStream> = (0..CROWD).map(join).collect();
-    let ask = |text: &str| format!(r#"42/chat,["message:send",{{"chatId":{room},"content":"{text}"}}]"#);
-    let request = |text: &str| frame(TEXT, ask(text).as_bytes());
-    (0..3).map(|_| measure(&server, &mut crowd, request)).collect()
-}
-
-/// How much more than on the action dialect a delivery may cost on Socket.IO. It is the same work: finished bytes that
-/// all share, a few more of them.
-const MORE: f64 = 1.10;
-/// So many crowds of each kind are measured before it is given up: whatever else the machine does can only add to a
-/// figure.
-const CROWDS: std::ops::Range<usize> = 0..4;
-
-#[test]
-fn telling_ten_thousand_costs_no_more_than_on_the_action_dialect() {
-    let _alone = alone(CROWD);
-    let began = Instant::now();
-    let (mut actions, mut socket_io, mut ratio) = (Vec::new(), Vec::new(), f64::INFINITY);
-    for _ in CROWDS {
-        actions.extend(by_actions());
-        socket_io.extend(by_socket_io());
-        ratio = least(&socket_io) / least(&actions);
-        if ratio <= MORE {
-            break;
-        }
-    }
-    println!("ns for each delivery: actions {actions:.0?}, Socket.IO {socket_io:.0?}; {:?}", began.elapsed());
-    println!("{CROWD} in one room: a delivery by Socket.IO costs {ratio:.3} times what it costs by actions");
-    assert!(ratio <= MORE, "{ratio:.3}");
 }

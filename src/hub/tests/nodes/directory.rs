@@ -368,16 +368,14 @@ fn a_name_that_was_free_again_is_the_later_rooms() {
 #[test]
 fn no_node_moves_the_connections_of_another() {
     let mut world = World::of(2, 1);
-    for node in 0..2 {
-        open(&mut world, node, 0);
-        join(&mut world, node, 0, "den");
-    }
+    let connections = [0, 1].map(|node| open(&mut world, node, 0));
+    (0..2).for_each(|node| join(&mut world, node, 0, "den"));
     world.settle();
-    let ids = members(&mut world, 0, 0, "den");
-    assert_eq!(ids.len(), 2);
-    let moves = ids.iter().map(|id| Move::Close(ConnectionId(*id))).collect();
+    let all = members(&mut world, 0, 0, "den");
+    assert_eq!(all.len(), 2);
+    let moves = connections.map(Move::Close).to_vec();
     world.with(0, |hub, effects| hub.hear(NodeId(7), Notice::Moved(moves), effects));
-    assert_eq!(members(&mut world, 0, 0, "den"), ids);
+    assert_eq!(members(&mut world, 0, 0, "den"), all);
 }
 
 /// Which of two names that are given at once is the later, the store alone knows.

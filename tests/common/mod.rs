@@ -45,12 +45,11 @@ pub mod waiting;
 pub mod wire;
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tungstenite::{Message, WebSocket};
@@ -81,8 +80,9 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
-    log: Arc<Mutex<String>>,
-    log_reader: Option<JoinHandle<()>>,
+    start_line: String,
+    /// Where its log is written, so that all that it has logged is there to be read.
+    log: PathBuf,
 }
 
 /// That of this build, unless `PROGRAM` names another one.
@@ -143,21 +143,18 @@ impl Server {
 
     /// A prepared command that serves; waits until it says where it listens.
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        let log = Arc::new(Mutex::new(line.clone()));
-        let log_reader = collect(child.stderr.take().unwrap(), Arc::clone(&log));
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split(": ").next()?.parse().ok());
+        let log = scratch_dir().join("log");
+        let stderr = File::create(&log).unwrap();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let mut start_line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut start_line).unwrap();
+        let address = start_line.split("http://").nth(1).and_then(|rest| rest.split(": ").next()?.parse().ok());
         let Some(address) = address else {
             let _ = child.kill();
-            // All that it had to say comes before the end.
-            log_reader.join().unwrap();
-            let log = log.lock().unwrap().clone();
-            panic!("not a start line: {log:?}");
+            let _ = child.wait();
+            panic!("not a start line: {start_line:?}{}", read_log(&log));
         };
-        Self { child, address, log, log_reader: Some(log_reader) }
+        Self { child, address, start_line, log }
     }
 
     pub fn pid(&self) -> u32 {
@@ -166,7 +163,7 @@ impl Server {
 
     /// What it has printed so far, start line and log.
     pub fn log(&self) -> String {
-        self.log.lock().unwrap().clone()
+        format!("{}{}", self.start_line, read_log(&self.log))
     }
 
     /// Waits until the log has `text` in it.
@@ -189,7 +186,6 @@ impl Server {
             assert!(Instant::now() < deadline, "the server does not end");
             std::thread::sleep(Duration::from_millis(10));
         };
-        self.log_reader.take().unwrap().join().unwrap();
         (status, self.log())
     }
 
@@ -297,14 +293,8 @@ impl Drop for Server {
     }
 }
 
-fn collect(stream: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> JoinHandle<()> {
-    std::thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            let mut log = log.lock().unwrap();
-            log.push_str(&line);
-            log.push('\n');
-        }
-    })
+fn read_log(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
 }
 
 /// All that comes until the end, as text. A reset counts as the end.

@@ -257,6 +257,7 @@ impl Hub {
         self.note_time(now);
         self.keep_in_touch();
         self.retry_statuses();
+        self.stop_silent_typists(effects);
         let have_stopped = self.stop_lapsed_typing(effects);
         if self.see_off(effects) || have_stopped {
             self.check_in_debug();

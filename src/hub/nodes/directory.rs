@@ -419,6 +419,7 @@ impl Hub {
         if let Some(cluster) = &mut self.nodes.0 {
             cluster.sessions.shrink_to_fit();
             cluster.users.shrink_to_fit();
+            cluster.typists.give_back();
         }
     }
 

@@ -90,8 +90,7 @@ impl Hub {
                 }
             }
             Notice::Typing { user, to, is_typing } => {
-                let user = known_as(user);
-                self.tell_whither(to, effects, |room| Event::Typing { user, room, is_typing });
+                self.hear_typing(from, known_as(user), to, is_typing, effects);
             }
             Notice::Signal { user, to, json, attachments } => {
                 let (user, data) = (known_as(user), Blob { json: json.into(), attachments: attachments.into() });
@@ -147,7 +146,7 @@ impl Hub {
         }
     }
 
-    fn tell_whither(
+    pub(super) fn tell_whither(
         &self,
         to: Whither,
         effects: &mut Vec<Effect>,

@@ -16,6 +16,7 @@ mod order;
 mod publish;
 mod returns;
 mod survey;
+mod typists;
 
 pub use notice::{Address, Concern, Dispatch, Errand, Move, Notice, RoomTag, Whither};
 pub use order::Telling;
@@ -35,6 +36,7 @@ use early::Early;
 use loss::Loss;
 use order::Order;
 use survey::Survey;
+use typists::Typists;
 
 /// How many connection ids a node takes at once.
 pub const BLOCK: u64 = 65_536;
@@ -86,6 +88,7 @@ struct Cluster {
     users: HashMap<UserId, SmallVec<[ConnectionId; 1]>>,
     order: Order,
     survey: Survey,
+    typists: Typists,
     /// The end of the ids that may be given out.
     last_id: u64,
     /// The next block, once it is reserved.
@@ -144,7 +147,8 @@ impl Nodes {
     pub(super) fn next_due(&self) -> Option<Duration> {
         let cluster = self.0.as_ref()?;
         let alive = cluster.is_up.then_some(cluster.alive_at + ALIVE_EVERY);
-        [alive, cluster.order.next_due(cluster.is_up), cluster.survey.next_due()].into_iter().flatten().min()
+        let others = [cluster.order.next_due(cluster.is_up), cluster.survey.next_due(), cluster.typists.next_due()];
+        others.into_iter().chain([alive]).flatten().min()
     }
 }
 
@@ -193,6 +197,7 @@ impl Hub {
             users,
             order: Order::after(start.position),
             survey: Survey::default(),
+            typists: Typists::new(),
             last_id: start.block + BLOCK,
             spare: None,
             is_reserving: false,

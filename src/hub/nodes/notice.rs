@@ -139,7 +139,7 @@ pub struct Concern {
 }
 
 /// For whom something is that is not kept.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Whither {
     /// For the others in that room.
     Room(RoomId),

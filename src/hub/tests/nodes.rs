@@ -2,6 +2,7 @@
 
 mod directory;
 mod order;
+mod typing;
 mod world;
 
 use super::*;

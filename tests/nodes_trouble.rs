@@ -3,6 +3,7 @@
 //! to everybody who stays or comes back, and in the end all nodes say the same of who is there, which is the truth.
 
 mod cut;
+mod doubt;
 mod ears;
 mod killed;
 mod paused;

@@ -31,6 +31,10 @@ impl Hub {
     /// The store has looked. What it has found is taken by [`Hub::happened`], one by one and before this.
     pub(super) fn has_looked(&mut self, outcome: &Outcome) {
         let has_more = matches!(outcome, Ok(Done::Outside { has_more: true, .. }));
+        if matches!(outcome, Ok(Done::Outside { has_settled: true, .. })) {
+            // It has a number that nobody was told.
+            self.catch_up();
+        }
         let look = std::mem::replace(&mut self.look, Look::No);
         if has_more || (look == Look::Again && outcome.is_ok()) {
             self.look();

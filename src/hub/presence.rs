@@ -243,20 +243,30 @@ impl Hub {
     /// That user takes part in a private room. If it is present, that is known from now on, and those of its sessions
     /// that follow all are in the room.
     pub(super) fn take_part(&mut self, user: UserId, record: &RoomRecord, effects: &mut Vec<Effect>) {
-        let Some(key) = self.presence.key_of(user) else { return };
-        let limit = self.limits.max_rooms_joined;
-        let is_bounded = self.presence.living(key).rooms.len() < limit;
+        let Some((key, room)) = self.begin_part(user, record) else { return };
+        if self.presence.living(key).is_here {
+            self.note_move(|| Move::TakePart { user, room: record.clone() });
+        }
+        self.enter_by_part(key, room, effects);
+    }
+
+    /// That user takes part there from now on, if it is present and that is news. Its sessions are not in the room yet.
+    pub(super) fn begin_part(&mut self, user: UserId, record: &RoomRecord) -> Option<(PresentKey, RoomKey)> {
+        let key = self.presence.key_of(user)?;
+        let is_bounded = self.presence.living(key).rooms.len() < self.limits.max_rooms_joined;
         if !record.is_private || !is_bounded || !self.is_new_to(user, record.id) {
-            return;
+            return None;
         }
         let room = self.take_up(record);
         self.rooms.add_present(room, key);
-        let present = self.presence.living_mut(key);
-        present.rooms.push(room);
-        if present.is_here {
-            self.note_move(|| Move::TakePart { user, room: record.clone() });
-        }
-        for slot in self.presence.living(key).sessions.clone() {
+        self.presence.living_mut(key).rooms.push(room);
+        Some((key, room))
+    }
+
+    /// Those of the user's sessions that follow all are in the room in which it takes part.
+    pub(super) fn enter_by_part(&mut self, user: PresentKey, room: RoomKey, effects: &mut Vec<Effect>) {
+        let limit = self.limits.max_rooms_joined;
+        for slot in self.presence.living(user).sessions.clone() {
             let rooms = self.rooms_of(slot);
             if self.follows_all(slot) && !rooms.contains(&room) && rooms.len() < limit {
                 self.enter(slot, room, effects);
@@ -266,19 +276,23 @@ impl Hub {
 
     /// That user takes part in a private room no more: none of its sessions is in it.
     pub(super) fn take_no_part(&mut self, user: PresentKey, room: RoomKey, effects: &mut Vec<Effect>) {
+        let present = self.presence.living(user);
+        let (id, is_here, room_id) = (present.user.id, present.is_here, self.rooms.living(room).id());
+        self.end_part(user, room, effects);
+        if let Some(room) = room_id.filter(|_| is_here) {
+            self.note_move(|| Move::TakeNoPart { user: id, room });
+        }
+    }
+
+    /// The same, and other nodes know it.
+    pub(super) fn end_part(&mut self, user: PresentKey, room: RoomKey, effects: &mut Vec<Effect>) {
         for slot in self.presence.living(user).sessions.clone() {
             if self.rooms_of(slot).contains(&room) {
                 self.leave_room(slot, room, effects);
             }
         }
-        let present = self.presence.living_mut(user);
-        present.rooms.retain(|other| *other != room);
-        let (user_id, is_here) = (present.user.id, present.is_here);
-        let room_id = self.rooms.living(room).id();
+        self.presence.living_mut(user).rooms.retain(|other| *other != room);
         self.rooms.remove_present(room, user);
-        if let Some(room) = room_id.filter(|_| is_here) {
-            self.note_move(|| Move::TakeNoPart { user: user_id, room });
-        }
     }
 
     /// The other present users with whom that one shares its presence, each once.

@@ -18,6 +18,12 @@ use crate::hub::nodes::Telling;
 /// What is taken at once, before it is looked how much was told.
 const ARRIVALS_AT_ONCE: usize = 32;
 
+/// What is taken in one turn at most: much of what nodes tell is told to nobody here, and takes time all the same.
+const MOST_ARRIVALS: usize = 256;
+
+/// So long the last words of a node are waited for in any case.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// So long a node waits at its start for the others to say who is there, before it calls itself ready.
 const GREETING: Duration = Duration::from_secs(2);
 
@@ -77,10 +83,10 @@ impl Nodes {
         self.awaited.is_some_and(|(count, until)| known < count && now < until)
     }
 
-    /// Tells what waits, but waits no longer than until then.
+    /// Tells what waits, but waits not much longer than until then.
     pub(super) fn finish(&mut self, until: Instant) {
         if let Some(broker) = self.broker.take() {
-            broker.finish(until);
+            broker.finish(until.max(Instant::now() + LAST_WORDS));
         }
     }
 }
@@ -95,10 +101,11 @@ impl Server {
         self.fanout.spent = 0;
         // What is read has its share of the turn as well.
         let enough = self.config.outbox / 4;
+        let mut taken = 0;
         loop {
             self.tell_in_order(enough);
             self.see_off_lost(enough);
-            if self.nodes.has_more || self.fanout.spent >= enough {
+            if self.nodes.has_more || self.fanout.spent >= enough || taken >= MOST_ARRIVALS {
                 return;
             }
             let Some(broker) = &mut self.nodes.broker else { return };
@@ -112,6 +119,7 @@ impl Server {
                 && let Some(arrival) = self.nodes.arrivals.pop_front()
             {
                 self.take_arrival(arrival);
+                taken += 1;
             }
         }
     }

@@ -390,7 +390,7 @@ fn a_look_finds_what_programs_write_and_not_what_nodes_tell() {
     };
     // What is told in its own turn is left out until then; what nodes tell can be left out by its transaction.
     assert_eq!(missed(&mut one), (1, 1));
-    let Ok(Done::Outside { deeds, has_more: false }) = one.one(Job::Look) else { panic!() };
+    let Ok(Done::Outside { deeds, has_more: false, has_settled: false }) = one.one(Job::Look) else { panic!() };
     let texts = deeds.iter().map(|deed| match &deed.what {
         Deed::Said(message) => message.text.as_str(),
         Deed::Changed(..) => "a change",

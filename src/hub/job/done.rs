@@ -59,6 +59,8 @@ pub enum Done {
         deeds: Vec<Outside>,
         /// Whether there is more to be looked for at once.
         has_more: bool,
+        /// Something of this process's own may be among it: when it was stored, no answer came.
+        has_settled: bool,
     },
     /// What other nodes have written.
     CaughtUp {

@@ -73,8 +73,24 @@ impl Hub {
         Move::Present { user: record_of(&present.user), rooms }
     }
 
+    /// That node wants to know who is here.
+    pub(super) fn note_asker(&mut self, node: NodeId) {
+        let asker = Address::Node(node);
+        if let Some(cluster) = self.nodes.0.as_mut().filter(|cluster| !cluster.askers.contains(&asker)) {
+            cluster.askers.push(asker);
+        }
+    }
+
+    /// Tells all who have asked, at once: after a cut that may be everybody.
+    pub(super) fn answer_askers(&mut self) {
+        let askers = self.nodes.0.as_mut().map(|cluster| std::mem::take(&mut cluster.askers)).unwrap_or_default();
+        if !askers.is_empty() {
+            self.tell_directory(&askers);
+        }
+    }
+
     /// Tells who is here.
-    pub(super) fn tell_directory(&mut self, to: &Address) {
+    pub(super) fn tell_directory(&mut self, to: &[Address]) {
         let moves = self.directory();
         let Some(cluster) = &mut self.nodes.0 else { return };
         let count = moves.len().div_ceil(MOVES_AT_ONCE).max(1);
@@ -82,7 +98,7 @@ impl Hub {
         for index in 0..count {
             let part = moves.by_ref().take(MOVES_AT_ONCE).collect();
             let notice = Notice::Directory { is_first: index == 0, is_last: index + 1 == count, moves: part };
-            cluster.send(vec![to.clone()], notice);
+            cluster.send(to.to_vec(), notice);
         }
     }
 
@@ -224,13 +240,17 @@ impl Hub {
                     self.be_absent_on(node, key, effects);
                 }
             }
-            Move::TakePart { user, room } => self.take_part(user, &room, effects),
+            Move::TakePart { user, room } => {
+                if let Some((user, room)) = self.begin_part(user, &room) {
+                    self.enter_by_part(user, room, effects);
+                }
+            }
             Move::TakeNoPart { user, room } => {
                 let found = self.presence.key_of(user).zip(self.rooms.find_durable(room.into()));
                 if let Some((user, room)) =
                     found.filter(|(user, room)| self.presence.living(*user).rooms.contains(room))
                 {
-                    self.take_no_part(user, room, effects);
+                    self.end_part(user, room, effects);
                 }
             }
         }

@@ -19,13 +19,10 @@ impl Hub {
         cluster.alive_at = self.now;
         // What has happened till now is in the directory.
         cluster.moves.clear();
-        let was_up = std::mem::replace(&mut cluster.was_up, true);
         cluster.send(vec![Address::All], Notice::Hello);
-        self.tell_directory(&Address::All);
-        if was_up {
-            self.survey();
-        }
-        self.catch_up_if_idle();
+        self.tell_directory(&[Address::All]);
+        self.survey();
+        self.catch_up();
     }
 
     /// There is no way to the others.
@@ -62,7 +59,7 @@ impl Hub {
         self.greet(from, &notice);
         match notice {
             Notice::Hello => {
-                self.tell_directory(&Address::Node(from));
+                self.note_asker(from);
                 // Of what it did before, nobody may have heard.
                 self.survey();
             }

@@ -45,8 +45,8 @@ pub const BLOCK: u64 = 65_536;
 pub const ALIVE_EVERY: Duration = Duration::from_secs(3);
 
 /// Where a node takes ids from that has used up its own and can't reserve more: at random, from so far up that no node
-/// comes there by reserving.
-const FAR_BLOCKS: u64 = 1 << 40;
+/// comes there by reserving. The last of them are all that a client's numbers can hold.
+const FAR_BLOCKS: u64 = 1 << 36;
 
 /// What a node starts with.
 #[derive(Clone, Copy, Debug)]
@@ -72,8 +72,8 @@ struct Cluster {
     has_begun_alone: bool,
     /// Notices come and go.
     is_up: bool,
-    /// They have before.
-    was_up: bool,
+    /// These have asked who is there.
+    askers: Vec<Address>,
     errands: Vec<Errand>,
     /// What programs that are no nodes are told, each under a name that is the same on all nodes.
     announcements: Vec<(String, Event)>,
@@ -143,6 +143,12 @@ impl Nodes {
         self.0.as_ref()?.order.told()
     }
 
+    /// How many transactions of other nodes are kept until they can be told.
+    #[cfg(test)]
+    pub(super) fn waiting_transactions(&self) -> usize {
+        self.0.as_ref().map_or(0, |cluster| cluster.order.waiting_transactions())
+    }
+
     /// When there is something to do, if nothing else happens.
     pub(super) fn next_due(&self) -> Option<Duration> {
         let cluster = self.0.as_ref()?;
@@ -181,12 +187,12 @@ impl Hub {
         debug_assert!(self.slots.is_empty(), "somebody is here already");
         self.next_id = start.block;
         self.rooms.watch();
-        let (errands, announcements, moves, others, losses, sessions, early, users) = Default::default();
+        let (askers, errands, announcements, moves, others, losses, sessions, early, users) = Default::default();
         self.nodes.0 = Some(Box::new(Cluster {
             epoch: start.epoch,
             has_begun_alone: start.is_alone,
             is_up: false,
-            was_up: false,
+            askers,
             errands,
             announcements,
             moves,
@@ -226,9 +232,15 @@ impl Hub {
             return Vec::new();
         }
         self.listen_where_somebody_is();
+        self.answer_askers();
         let Some(cluster) = &mut self.nodes.0 else { return Vec::new() };
         cluster.flush_moves();
-        std::mem::take(&mut cluster.errands)
+        let errands = std::mem::take(&mut cluster.errands);
+        // Whoever hears that somebody is there may say something at once.
+        let (mut first, others): (Vec<_>, Vec<_>) =
+            errands.into_iter().partition(|errand| matches!(errand, Errand::Listen(..)));
+        first.extend(others);
+        first
     }
 
     /// What programs that are no nodes are to be told of open rooms, each under a name: what several nodes tell under one

@@ -21,11 +21,14 @@ use crate::id::{ConnectionId, Position, UserId};
 /// What is missing may be on its way: so long it is waited for, if there is a way.
 const PATIENCE: Duration = Duration::from_millis(10);
 
-/// After the store could not be read.
+/// After the store could not be read, so long it is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How much is read at once.
 const PART: usize = 256;
+
+/// So many transactions of other nodes are kept that can't be told yet.
+const MOST_WAITING: usize = 1024;
 
 /// So often what was read is read anew because meanwhile it concerned more people.
 const MOST_TRIES: usize = 3;
@@ -55,6 +58,8 @@ pub(super) struct Order {
     known: u64,
     /// Something is missing, since then.
     missing_since: Option<Duration>,
+    /// Nothing is read before.
+    paused_until: Duration,
     /// What was to be read last could not be.
     has_failed: bool,
     /// What is being read, in the order in which it was asked for.
@@ -117,6 +122,7 @@ impl Order {
             found: None,
             known: told.unwrap_or_default().number,
             missing_since: None,
+            paused_until: Duration::ZERO,
             has_failed: false,
             readings: VecDeque::new(),
             own: None,
@@ -142,13 +148,26 @@ impl Order {
 
     pub(super) fn next_due(&self, is_up: bool) -> Option<Duration> {
         let since = self.missing_since.filter(|_| !self.is_reading())?;
-        Some(if is_up { since + PATIENCE } else { since })
+        Some(if is_up { since + PATIENCE } else { since }.max(self.paused_until))
+    }
+
+    /// What is known of a transaction that is still to be told. Nothing, if too many wait: then it is read when its turn
+    /// comes.
+    fn waiting(&mut self, number: u64) -> Option<&mut Foreign> {
+        let has_place = self.others.len() < MOST_WAITING || self.others.contains_key(&number);
+        let is_to_be_told = self.told.is_some_and(|told| number > told.number);
+        (is_to_be_told && has_place).then(|| self.others.entry(number).or_default())
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting_transactions(&self) -> usize {
+        self.others.len()
     }
 
     /// Another node tells something of that transaction.
     pub(super) fn hear_deed(&mut self, position: Position, deed: Box<Outside>, connection: Option<ConnectionId>) {
-        if self.told.is_some_and(|told| position.number > told.number) {
-            self.others.entry(position.number).or_default().deeds.push_back((deed, connection));
+        if let Some(foreign) = self.waiting(position.number) {
+            foreign.deeds.push_back((deed, connection));
         }
     }
 
@@ -157,8 +176,10 @@ impl Order {
         if self.told.is_none_or(|told| position.number <= told.number) {
             return;
         }
-        let foreign = self.others.entry(position.number).or_default();
-        (foreign.position, foreign.concerns, foreign.after) = (Some(position), concerns, self.last_ticket);
+        let last = self.last_ticket;
+        if let Some(foreign) = self.waiting(position.number) {
+            (foreign.position, foreign.concerns, foreign.after) = (Some(position), concerns, last);
+        }
         self.note_known(position.number, now);
     }
 
@@ -249,10 +270,10 @@ impl Order {
         deed.map(|(deed, connection)| Telling::Deed(deed, connection))
     }
 
-    /// What could not be done is answered while something is read: that may take as long as anybody may wait.
+    /// What could not be done is answered while something else is waited for: that may take as long as anybody may wait.
     fn next_failure(&mut self) -> Option<Telling> {
-        self.held.front().filter(|(_, outcome)| outcome.is_err())?;
-        self.held.pop_front().map(|(ticket, outcome)| Telling::Outcome(ticket, outcome))
+        let place = self.held.iter().position(|(_, outcome)| outcome.is_err())?;
+        self.held.remove(place).map(|(ticket, outcome)| Telling::Outcome(ticket, outcome))
     }
 
     fn next_own(&mut self) -> Option<Telling> {
@@ -303,7 +324,10 @@ impl Hub {
                 let deeds = deeds.into_iter().filter(|(at, _)| *at > told).collect();
                 order.found = Some(Found { ticket, deeds, position, has_more, is_outdated: false, known });
             }
-            _ => order.missing_since = Some(now + PAUSE),
+            _ => {
+                order.paused_until = now + PAUSE;
+                order.note_missing(now);
+            }
         }
     }
 
@@ -349,7 +373,7 @@ impl Hub {
             // Behind what concerned nobody here is something else, perhaps.
             if order.told == told {
                 order.note_missing(now);
-                return None;
+                return order.next_failure();
             }
         }
     }
@@ -360,15 +384,17 @@ impl Hub {
         let order = self.nodes.0.as_ref().map(|cluster| &cluster.order);
         let Some((order, next)) = order.and_then(|order| Some((order, order.next_complete()?))) else { return };
         let number = order.told.unwrap_or_default().number + 1;
-        let ours = next.concerns.iter().filter(|concern| self.concerns_us(concern));
-        let is_lost = next.deeds.len() < ours.map(|concern| concern.count).fold(0, usize::saturating_add);
+        // What has come may concern a room in which nobody is any more.
+        let come = |room| next.deeds.iter().filter(|(deed, _)| deed.room.id == room).count();
+        let is_lost =
+            next.concerns.iter().any(|concern| come(concern.room) < concern.count && self.concerns_us(concern));
         if let Some(next) = self.nodes.0.as_mut().and_then(|cluster| cluster.order.others.get_mut(&number)) {
             next.is_lost = is_lost;
         }
     }
 
     /// Has the store read what other nodes have written since what was told last.
-    pub(super) fn catch_up(&mut self) {
+    pub(in super::super) fn catch_up(&mut self) {
         self.catch_up_once_more(0);
     }
 

@@ -6,5 +6,5 @@ mod typing;
 mod world;
 
 use super::*;
-use crate::hub::nodes::{Address, BLOCK, Errand, Move, Notice, RoomTag, Start, Telling};
+use crate::hub::nodes::{Address, BLOCK, Concern, Errand, Move, Notice, RoomTag, Start, Telling};
 use crate::id::{NodeId, Position};

@@ -15,7 +15,7 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 use postgres::{Client, Statement};
 
-use super::super::sql::{Access, Concerned, Database, Gap, Held, Remedy, Row, Trouble, Value, Written};
+use super::super::sql::{Access, Concerned, Database, Gap, Held, Looked, Remedy, Row, Trouble, Value};
 use super::seen::{self, Seen};
 use super::target::Target;
 use super::{order, schema, trouble};
@@ -215,7 +215,7 @@ impl Database for Connection {
         if self.target.has_order { order::look_back(self, whom, since, most) } else { Ok(Gap::none(since)) }
     }
 
-    fn look(&mut self) -> Held<(Vec<Written>, bool)> {
+    fn look(&mut self) -> Held<Looked> {
         let target = Arc::clone(&self.target);
         let mut seen = target.seen();
         // What nodes tell in their order is not looked for.

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use super::super::sql::{Database, Held, Row, Trouble, Value, Written};
+use super::super::sql::{Database, Held, Looked, Row, Trouble, Value, Written};
 use super::driver::Connection;
 use crate::id::{ChangeId, MessageId};
 
@@ -45,19 +45,14 @@ impl Seen {
     }
 
     /// Looks for more when all is told: for what programs have written that are no nodes, and nodes other than `but`, if
-    /// there is one. Returns what is to be told now, and whether there is more.
-    pub(super) fn look(
-        &mut self,
-        db: &mut Connection,
-        but: Option<&str>,
-        doubted: &[i64],
-    ) -> Held<(Vec<Written>, bool)> {
+    /// there is one.
+    pub(super) fn look(&mut self, db: &mut Connection, but: Option<&str>, doubted: &[i64]) -> Held<Looked> {
         self.settled.clear();
         if self.waiting.is_empty() {
             self.find(db, but, doubted)?;
         }
-        let part = self.waiting.drain(..self.waiting.len().min(PART)).collect();
-        Ok((part, !self.waiting.is_empty()))
+        let written = self.waiting.drain(..self.waiting.len().min(PART)).collect();
+        Ok(Looked { written, has_more: !self.waiting.is_empty(), has_settled: !self.settled.is_empty() })
     }
 
     fn find(&mut self, db: &mut Connection, but: Option<&str>, doubted: &[i64]) -> Held<()> {

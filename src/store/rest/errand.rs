@@ -31,7 +31,7 @@ impl Errand<'_> {
             Job::SetStatus { .. } | Job::Follow { .. } | Job::Forget { .. } => Ok(Done::Noted),
             Job::ListChats { .. } | Job::CreateRoom { participants: Some(_), .. } => Err(lacks("private rooms")),
             // Who writes there otherwise, the API does not tell.
-            Job::Look => Ok(Done::Outside { deeds: Vec::new(), has_more: false }),
+            Job::Look => Ok(Done::Outside { deeds: Vec::new(), has_more: false, has_settled: false }),
             Job::CatchUp { since, .. } => Ok(Done::CaughtUp { deeds: Vec::new(), position: *since, has_more: false }),
             Job::Survey { .. } => Err(lacks("private rooms")),
             Job::EditMessage { .. } => Err(lacks("way to change a message")),

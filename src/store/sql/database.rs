@@ -42,10 +42,9 @@ pub(crate) trait Database {
         Ok(Gap::none(since))
     }
 
-    /// Looks for what others have written since the last look: as much as is told at once, and whether there is more. A
-    /// database that does not say who wrote what knows of nothing.
-    fn look(&mut self) -> Held<(Vec<Written>, bool)> {
-        Ok((Vec::new(), false))
+    /// Looks for what others have written since the last look. A database that does not say who wrote what knows of nothing.
+    fn look(&mut self) -> Held<Looked> {
+        Ok(Looked::default())
     }
 
     /// Has the statements of this transaction leave out what others have written and no look has told: those that say in a
@@ -85,6 +84,17 @@ pub(crate) trait Database {
         rows: &[[Value<'_>; N]],
         take: impl FnMut(&Self::Row<'_>) -> Held<()>,
     ) -> Held<()>;
+}
+
+/// What others have written, see [`Database::look`].
+#[derive(Default)]
+pub(crate) struct Looked {
+    /// As much as is told at once.
+    pub(crate) written: Vec<Written>,
+    /// Whether there is more.
+    pub(crate) has_more: bool,
+    /// What became of transactions of our own is known now: no answer had come to their COMMIT.
+    pub(crate) has_settled: bool,
 }
 
 /// What a transaction is for. One that is to write may have to say so at the start.

@@ -25,7 +25,7 @@ use crate::id::{Mark, Position};
 use crate::timestamp::Timestamp;
 pub(super) use database::{Access, Concerned, Database, Row, Value};
 #[cfg(feature = "postgres")]
-pub(super) use database::{Gap, Written};
+pub(super) use database::{Gap, Looked, Written};
 pub(super) use trouble::{Held, Remedy, Trouble};
 
 /// How the jobs of a batch are done.

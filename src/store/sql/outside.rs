@@ -2,16 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::database::{Written, values};
+use super::database::{Looked, Written, values};
 use super::{Database, Halt, Held, Row, changes, rooms, said};
 use crate::hub::job::{Deed, Done, MessageRecord, Outside, RoomRecord};
 use crate::id::{ChangeId, MessageId, RoomId, UserId};
 
 pub(super) fn look(db: &mut impl Database) -> Result<Done, Halt> {
-    let (written, has_more) = db.look()?;
+    let Looked { written, has_more, has_settled } = db.look()?;
     let mut found = find(db, &written)?;
     let deeds = written.iter().filter_map(|written| found.remove(written)).collect();
-    Ok(Done::Outside { deeds, has_more })
+    Ok(Done::Outside { deeds, has_more, has_settled })
 }
 
 /// What others have written, as far as it is still there and can be told.

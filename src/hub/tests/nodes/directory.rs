@@ -390,3 +390,79 @@ fn names_that_are_given_at_once_are_the_same_everywhere_in_the_end() {
     world.settle();
     assert!(world.nodes[0].hub.rooms.find("coffee").is_some());
 }
+
+#[test]
+fn ids_that_nobody_has_reserved_fit_into_a_clients_numbers() {
+    let mut world = World::of(1, 1);
+    let ids = (0..BLOCK + 2).map(|_| {
+        let id = open(&mut world, 0, 0);
+        world.with(0, |hub, effects| hub.close(slot(0), effects));
+        world.nodes[0].hub.take_errands();
+        id.0
+    });
+    let last = ids.max();
+    assert!(last.is_some_and(|last| (BLOCK..1 << 53).contains(&last)), "{last:?}");
+}
+
+/// A program takes a user out of a room and puts them back, and only one of the user's two nodes sees both.
+#[test]
+fn who_takes_part_is_not_told_again_by_those_who_hear_it() {
+    let mut world = World::of(2, 1);
+    (0..2).for_each(|node| attend(&mut world, node, 0, "1"));
+    let ours = RoomRecord { is_private: true, owner: None, ..room(9, "ours") };
+    for (id, participants) in [(1, vec![UserId(2)]), (2, vec![UserId(1), UserId(2)])] {
+        let said = job::Deed::Said(attend::message(id, None, "guest-77"));
+        let outside = job::Outside { room: ours.clone(), participants: Some(participants), what: said };
+        world.with(0, |hub, effects| hub.happened(outside, effects));
+        if id == 1 {
+            // The other hears of it before it is put right.
+            let errands = world.nodes[0].hub.take_errands();
+            let from = world.nodes[0].hub.node();
+            for errand in errands {
+                if let Errand::Send(dispatch) = errand {
+                    world.with(1, |hub, effects| hub.hear(from, dispatch.notice, effects));
+                }
+            }
+        }
+    }
+    let steps = (0..1_000).take_while(|_| world.step()).count();
+    assert!(steps < 1_000, "they never come to rest");
+    world.settle();
+    for node in 0..2 {
+        let hub = &world.nodes[node].hub;
+        let room = hub.rooms.find_durable(RoomId(9).into()).expect("somebody takes part");
+        assert_eq!(hub.members_everywhere(room).len(), 2, "node {node}");
+    }
+}
+
+#[test]
+fn what_is_said_is_heard_where_somebody_is_before_they_are_told_of() {
+    let mut world = World::of(1, 1);
+    open(&mut world, 0, 0);
+    world.settle();
+    let hub = &mut world.nodes[0].hub;
+    for command in [Command::Join { room: name("den") }, Command::SayToRoom { text: text("hello?"), client_id: None }] {
+        hub.apply(slot(0), command.into(), &mut Vec::new());
+    }
+    let errands = hub.take_errands();
+    let place = |is_it: fn(&Errand) -> bool| errands.iter().position(is_it);
+    let listens = place(|errand| matches!(errand, Errand::Listen(Address::Name(_), true)));
+    let tells = place(|errand| matches!(errand, Errand::Send(dispatch) if matches!(dispatch.notice, Notice::Moved(_))));
+    assert!(listens.is_some() && listens < tells, "{errands:?}");
+}
+
+#[test]
+fn all_who_ask_at_once_who_is_there_are_told_at_once() {
+    let mut world = World::of(1, 1);
+    open(&mut world, 0, 0);
+    world.settle();
+    let hub = &mut world.nodes[0].hub;
+    for node in [50, 51, 52, 51] {
+        hub.hear(NodeId(node), Notice::Hello, &mut Vec::new());
+    }
+    let directories = hub.take_errands().into_iter().filter_map(|errand| match errand {
+        Errand::Send(dispatch) if matches!(dispatch.notice, Notice::Directory { .. }) => Some(dispatch.to),
+        _ => None,
+    });
+    assert_eq!(directories.collect::<Vec<_>>(), [[50, 51, 52].map(|node| Address::Node(NodeId(node)))]);
+}

@@ -206,3 +206,79 @@ fn what_could_not_be_stored_is_answered_while_something_is_read() {
     assert!(matches!(hub.next_in_order(), Some(nodes::Telling::Outcome(of, Err(_))) if of == ticket));
     assert!(hub.next_in_order().is_none());
 }
+
+/// A transaction of another node: one message in each of these rooms.
+fn batch(number: u64, rooms: &[RoomId]) -> Vec<Notice> {
+    let mark = Mark { message: MessageId(rooms.len() as i64), ..Mark::default() };
+    let position = Position { number, transaction: 100 * number as i64, mark };
+    let deed = |(id, room): (i64, &RoomId)| {
+        let said = job::MessageRecord { transaction: None, ..attend::message(id, Some(1), "user1") };
+        let deed = job::Outside { room: self::room(room.0, "some"), participants: None, what: job::Deed::Said(said) };
+        Notice::Deed { position: Some(position), deed: Box::new(deed), connection: None }
+    };
+    let concerns = rooms.iter().map(|&room| Concern { room, users: Vec::new(), count: 1 }).collect();
+    (1..).zip(rooms).map(deed).chain([Notice::Committed { position, concerns }]).collect()
+}
+
+/// Whether something is to be read now.
+fn reads(hub: &mut Hub) -> bool {
+    while hub.next_in_order().is_some() {}
+    hub.advance(hub.now + Duration::from_secs(1), &mut Vec::new());
+    hub.take_jobs(Timestamp::default()).iter().any(|(_, job)| matches!(job, Job::CatchUp { .. }))
+}
+
+/// For a moment the broker knows of the former room, and not of the new one.
+#[test]
+fn what_was_said_where_somebody_goes_is_not_made_up_for_by_what_was_said_where_they_were() {
+    let mut world = World::of(1, 1);
+    world.with(0, |hub, effects| hub.open(slot(0), effects));
+    world.ask(0, 0, Command::Join { room: name("tea") });
+    world.settle();
+    world.ask(0, 0, Command::Join { room: name("lobby") });
+    let mut notices = batch(1, &[RoomId(1), RoomId(2)]);
+    let lost = notices.remove(0);
+    assert!(matches!(lost, Notice::Deed { deed, .. } if deed.room.id == RoomId(1)));
+    let hub = &mut world.nodes[0].hub;
+    notices.into_iter().for_each(|notice| hub.hear(NodeId(7), notice, &mut Vec::new()));
+    assert!(reads(hub));
+}
+
+#[test]
+fn what_could_not_be_stored_is_answered_behind_what_waits_for_others() {
+    let mut world = peopled(1, 1);
+    let hub = &mut world.nodes[0].hub;
+    let append = |hub: &mut Hub, from: usize| {
+        hub.apply(slot(from), Command::SayToRoom { text: text("hi"), client_id: None }.into(), &mut Vec::new());
+        let jobs = hub.take_jobs(Timestamp::default());
+        jobs.into_iter().find(|(_, job)| matches!(job, Job::Append(_))).expect("what was said").0
+    };
+    let (first, second) = (append(hub, 0), append(hub, 1));
+    // The number before it is another node's, and was not heard.
+    let position = Position { number: 2, transaction: 200, ..Position::default() };
+    let done = job::Appended {
+        message: MessageId(2),
+        room: room(1, "lobby").ids(),
+        author: None,
+        direct: None,
+        at: Timestamp::default(),
+        is_repeat: false,
+        order: Some(job::Order { position, count: 1 }),
+    };
+    hub.queue(first, Ok(Done::Appended(done)));
+    hub.queue(second, Err(Fault::Unavailable("it is down".into())));
+    assert!(matches!(hub.next_in_order(), Some(Telling::Outcome(of, Err(_))) if of == second));
+    assert!(hub.next_in_order().is_none());
+}
+
+/// Only this node can't reach the store: the others go on.
+#[test]
+fn what_can_not_be_told_for_long_is_read_and_not_kept() {
+    let mut world = peopled(1, 1);
+    let hub = &mut world.nodes[0].hub;
+    // The first is missing.
+    for number in 2..3_000 {
+        batch(number, &[RoomId(1)]).into_iter().for_each(|notice| hub.hear(NodeId(7), notice, &mut Vec::new()));
+    }
+    assert!(hub.nodes.waiting_transactions() < 2_000);
+    assert!(reads(hub));
+}

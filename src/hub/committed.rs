@@ -46,10 +46,8 @@ pub(super) enum Purpose {
     },
     /// What others have done was looked for.
     Look,
-    /// What has become of rooms, and of these users.
-    Survey {
-        users: Vec<UserId>,
-    },
+    /// What has become of rooms and users.
+    Survey,
     Edit {
         text: Rc<str>,
     },
@@ -105,8 +103,8 @@ impl Hub {
         if let Purpose::NoteStatus { user, is_online } = purpose {
             return self.status_noted(user, is_online, outcome.is_err());
         }
-        if let Purpose::Survey { users } = purpose {
-            return self.has_surveyed(&users, outcome, effects);
+        if matches!(purpose, Purpose::Survey) {
+            return self.has_surveyed(outcome, effects);
         }
         let mut after = Vec::new();
         let order = outcome.as_ref().ok().and_then(Done::order);

@@ -181,6 +181,8 @@ pub enum Job {
     /// All open rooms, and of these users what they are called and in which private rooms they take part: what there is to
     /// know again after it was not heard of for a while. Answered by [`Done::Surveyed`].
     Survey {
+        /// Whether open rooms are told.
+        rooms: bool,
         /// Those of whom somebody is here.
         users: Vec<UserId>,
         /// How many rooms may be named for each.

@@ -134,7 +134,7 @@ impl Hub {
         self.take_in_early(record.id, key);
         if is_name_taken {
             // The other one has another name by now, or is gone, and that is not heard yet.
-            self.survey();
+            self.survey_rooms();
         }
         key
     }

@@ -150,8 +150,9 @@ fn a_survey_names_open_rooms_and_what_is_known_of_users() {
         let direct = s.tell(eve.id, ada.id, "psst").direct.unwrap().room;
         s.say(club.id, Author::User(bob.id.into()), "hm");
         s.one(Job::DeleteUser { user: eve.id.into(), at: at(50) }).unwrap();
-        let mut survey = |users: &[UserId], most| match s.one(Job::Survey { users: users.to_vec(), most }) {
-            Ok(Done::Surveyed { rooms, users }) => {
+        let job = |rooms, users: &[UserId], most| Job::Survey { rooms, users: users.to_vec(), most };
+        let mut survey = |users: &[UserId], most| match s.one(job(true, users, most)) {
+            Ok(Done::Surveyed { rooms: Some(rooms), users }) => {
                 assert_eq!(rooms.iter().map(|room| room.name.as_str()).collect::<Vec<_>>(), ["lobby", "tea"]);
                 assert_eq!(rooms[1], tea);
                 users
@@ -161,7 +162,8 @@ fn a_survey_names_open_rooms_and_what_is_known_of_users() {
         let rooms = vec![club.clone(), direct];
         let of_bob = (bob.clone(), vec![club.clone()]);
         assert_eq!(survey(&[bob.id, eve.id, ada.id, UserId(99)], 9), [of_bob.clone(), (ada.clone(), rooms)]);
-        assert_eq!(survey(&[ada.id, bob.id], 1), [(ada.clone(), vec![club.clone()]), of_bob]);
+        assert_eq!(survey(&[ada.id, bob.id], 1), [(ada.clone(), vec![club.clone()]), of_bob.clone()]);
         assert_eq!(survey(&[], 9), []);
+        assert_eq!(s.one(job(false, &[bob.id], 9)), Ok(Done::Surveyed { rooms: None, users: vec![of_bob] }));
     }
 }

@@ -74,8 +74,8 @@ pub enum Done {
     },
     /// What there is to know again.
     Surveyed {
-        /// All open rooms, the oldest first.
-        rooms: Vec<RoomRecord>,
+        /// All open rooms, the oldest first, if they were asked for.
+        rooms: Option<Vec<RoomRecord>>,
         /// The users, as far as they are still there, and the private rooms of each, the most recently used first.
         users: Vec<(UserRecord, Vec<RoomRecord>)>,
     },

@@ -35,6 +35,8 @@ use directory::{Elsewhere, Roll};
 use early::Early;
 use loss::Loss;
 use order::Order;
+#[cfg(test)]
+pub(super) use survey::PART;
 use survey::Survey;
 use typists::Typists;
 

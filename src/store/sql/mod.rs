@@ -222,7 +222,7 @@ fn do_one<D: Database>(db: &mut D, job: &Job) -> Result<Done, Halt> {
         Job::ReadMessages { room, reader, page } => said::read(db, *room, *reader, *page),
         Job::Look => outside::look(db),
         Job::CatchUp { rooms, users, since, most } => nodes::catch_up(db, &Concerned { rooms, users }, *since, *most),
-        Job::Survey { users, most } => nodes::survey(db, users, *most),
+        Job::Survey { rooms, users, most } => nodes::survey(db, *rooms, users, *most),
         Job::ReadMissed { room, since, most } => missed::read(db, *room, *since, *most),
         Job::EditMessage { message, text, by, at } => changes::edit(db, *message, text, *by, *at),
         Job::DeleteMessage { message, by, at } => changes::delete(db, *message, *by, *at),

@@ -19,8 +19,8 @@ pub(super) fn catch_up(
     Ok(Done::CaughtUp { deeds, position, has_more })
 }
 
-pub(super) fn survey(db: &mut impl Database, users: &[UserId], most: usize) -> Result<Done, Halt> {
-    let rooms = rooms::list_open(db)?;
+pub(super) fn survey(db: &mut impl Database, rooms: bool, users: &[UserId], most: usize) -> Result<Done, Halt> {
+    let rooms = if rooms { Some(rooms::list_open(db)?) } else { None };
     let mut known = people::find_all(db, users.iter().map(|user| Reference::from(*user)))?;
     let mut taking_part = chats::participations_of(db, users, most)?;
     let users = users.iter().filter_map(|id| {

@@ -263,9 +263,9 @@ impl World {
                     Ok(Done::Attended(Box::new(attended)))
                 }
                 Job::FindRoom { .. } => Ok(Done::Room(private())),
-                Job::Survey { users, .. } => {
+                Job::Survey { rooms, users, .. } => {
                     let users = users.into_iter().map(|UserId(id)| (user(id, &format!("user{id}")), vec![private()]));
-                    Ok(Done::Surveyed { rooms: self.rooms.clone(), users: users.collect() })
+                    Ok(Done::Surveyed { rooms: rooms.then(|| self.rooms.clone()), users: users.collect() })
                 }
                 Job::SetStatus { user, is_online } => self.note_status(user, is_online),
                 other => panic!("{other:?}"),

@@ -284,6 +284,11 @@ impl Job {
         )
     }
 
+    /// Whether it may read so much that nothing that is written should wait for it.
+    pub fn reads_widely(&self) -> bool {
+        matches!(self, Self::CatchUp { .. } | Self::Survey { .. })
+    }
+
     /// Whether it may change something.
     pub fn writes(&self) -> bool {
         !matches!(

@@ -2,7 +2,8 @@
 //!
 //! The loop never waits: [`Handle::submit`] takes a job or refuses it at once, [`Handle::drain`] yields what has come of
 //! jobs so far. The thread takes all that waits as one batch, which the store writes in one transaction; while that is
-//! written, the next batch gathers. So the slower the disk, the more a transaction carries.
+//! written, the next batch gathers. So the slower the disk, the more a transaction carries. What reads widely is no part of
+//! a batch that writes.
 //!
 //! A job that has waited too long is answered by the loop's end, and then must never be done: whoever was told
 //! "unavailable" may send it again. What has been begun can't be called off, and is waited for. Which of the two it is,
@@ -86,6 +87,7 @@ impl Handle {
             jobs,
             marks: Arc::clone(&marks),
             counters: Arc::clone(&counters),
+            next: None,
             look_at: None,
             look_after: FIRST_LOOK,
             bell: Bell { outcomes: Some(sender), wake },
@@ -222,6 +224,8 @@ struct Worker {
     jobs: Receiver<(Ticket, Job)>,
     marks: Arc<Mutex<Marks>>,
     counters: Arc<Counters>,
+    /// What was taken, and waits for the next batch to begin with it.
+    next: Option<(Ticket, Job)>,
     /// When to look at the store next, while it is down.
     look_at: Option<Instant>,
     /// How long after the last look.
@@ -236,9 +240,10 @@ impl Worker {
             log::warn!("the store keeps what was to go at the start: {sentence}");
         }
         loop {
-            let first = match self.look_at {
-                None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => self.jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
+            let first = match (self.next.take(), self.look_at) {
+                (Some(next), _) => Ok(next),
+                (None, None) => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                (None, Some(at)) => self.jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
             };
             match first {
                 Ok(first) => self.carry_out_with(first),
@@ -251,7 +256,7 @@ impl Worker {
         }
     }
 
-    /// Carries out that job and all that waits behind it, as one batch.
+    /// Carries out that job and what waits behind it, as one batch.
     fn carry_out_with(&mut self, first: (Ticket, Job)) {
         let (tickets, jobs) = self.begin(first);
         if jobs.is_empty() {
@@ -272,10 +277,20 @@ impl Worker {
         (self.bell.wake)();
     }
 
-    /// Takes what waits, throws away what has been called off, and marks the rest as begun.
+    /// Takes what waits and may share a transaction, throws away what has been called off, and marks the rest as begun.
     fn begin(&mut self, first: (Ticket, Job)) -> (Vec<Ticket>, Vec<Job>) {
+        let mut company = Company::default();
+        company.admits(&first.1);
         let mut batch = vec![first];
-        batch.extend(self.jobs.try_iter().take(BATCH - 1));
+        while batch.len() < BATCH
+            && let Ok(next) = self.jobs.try_recv()
+        {
+            if !company.admits(&next.1) {
+                self.next = Some(next);
+                break;
+            }
+            batch.push(next);
+        }
         self.counters.waiting.fetch_sub(batch.len(), Relaxed);
         let mut marks = lock(&self.marks);
         let called_off = marks.called_off;
@@ -318,6 +333,22 @@ impl Worker {
         self.look_at = None;
         self.look_after = FIRST_LOOK;
         self.counters.note_health(Ok(()));
+    }
+}
+
+/// Of which kinds the jobs of a batch are. What reads widely shares no transaction with what writes: that holds locks for
+/// which others wait, and would be taken back if the reading fails.
+#[derive(Default)]
+struct Company {
+    writes: bool,
+    reads_widely: bool,
+}
+
+impl Company {
+    fn admits(&mut self, job: &Job) -> bool {
+        self.writes |= job.writes();
+        self.reads_widely |= job.reads_widely();
+        !(self.writes && self.reads_widely)
     }
 }
 

@@ -6,9 +6,9 @@ use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
 use roomcast::hub::Place;
-use roomcast::hub::job::{Change, Deed, Done, Fault, Job, Order, Outside, Reach};
+use roomcast::hub::job::{Change, Deed, Done, Fault, Job, Order, Outside, Reach, Ticket};
 use roomcast::id::{ChangeId, MessageId, NodeId, Position, RoomId, UserId};
-use roomcast::store::Opened;
+use roomcast::store::{Handle, Opened, Settings};
 
 use super::by;
 use crate::common::postgres::{Postgres, psql_session};
@@ -16,6 +16,8 @@ use crate::common::subject::{Subject, at, confirm, guest, open_for};
 
 /// What nodes hold while they write.
 const LOCK: i64 = 7_662_117_468;
+
+const SOON: Duration = Duration::from_secs(20);
 
 /// Two nodes at a new store, and how far each was when it began.
 fn two() -> [(Subject, Position); 2] {
@@ -464,6 +466,46 @@ fn a_lock_that_is_kept_makes_writing_unavailable_and_nothing_else() {
     let said = one.one(jobs[0].clone()).unwrap();
     assert_eq!(order(&said).position.number, begun.number + 1);
     assert_eq!(position(&open_for(one.url(), Some(NodeId(3)))).number, begun.number + 1);
+}
+
+/// Who asks for a private room's participants while they hold a lock that others wait for is refused.
+const TRAP: &str = "ALTER TABLE chat_participants RENAME TO participants; \
+                    CREATE FUNCTION holds_no_lock() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN \
+                        IF EXISTS (SELECT FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory' AND granted) \
+                        THEN RAISE 'the lock is held'; END IF; \
+                        RETURN true; \
+                    END $$; \
+                    CREATE VIEW chat_participants AS SELECT * FROM participants WHERE holds_no_lock()";
+
+#[test]
+fn nobody_who_writes_waits_for_what_reads_widely() {
+    let [(mut one, begun), (mut two, _)] = two();
+    let ada = one.user("ada");
+    let club = one.private("club", ada.id, &[]);
+    two.say(RoomId::LOBBY, guest(2), "two");
+    let node = open_for(one.url(), Some(NodeId(3)));
+    one.sql(TRAP);
+    let survey = Job::Survey { rooms: false, users: vec![ada.id], most: 9 };
+    let catch_up = Job::CatchUp { rooms: vec![RoomId::LOBBY], users: vec![ada.id], since: begun, most: 9 };
+    let [first, second, third] = ["one", "two", "three"].map(|text| one.draft(RoomId::LOBBY, guest(1), text, None));
+    // In one transaction it would not do.
+    assert_eq!(one.all(&[first.clone(), survey.clone()])[1], Err(Fault::Unsupported("the database refused it".into())));
+
+    // While the thread begins, all of them come to wait.
+    let settings = Settings { queue: 10, patience: SOON, is_alone: false };
+    let mut handle = Handle::start(node.store, settings, Box::new(|| {})).unwrap();
+    for (job, number) in [first, survey, second, catch_up, third].into_iter().zip(1..) {
+        assert!(handle.submit(Ticket(number), job, Instant::now()));
+    }
+    let outcomes = handle.finish(Instant::now() + SOON);
+    assert!(outcomes.iter().map(|(ticket, _)| ticket.0).eq(1..=5), "{outcomes:?}");
+    let done: Vec<Done> = outcomes.into_iter().map(|(_, outcome)| outcome.unwrap()).collect();
+    let number = |done: &Done| order(done).position.number - begun.number;
+    assert_eq!([&done[0], &done[2], &done[4]].map(number), [3, 4, 5]);
+    assert_eq!(done[1], Done::Surveyed { rooms: None, users: vec![(ada, vec![club])] });
+    // What was written before it is behind it.
+    let Done::CaughtUp { deeds, position, has_more: false } = &done[3] else { panic!("{:?}", done[3]) };
+    assert_eq!((deeds.len(), position.number - begun.number), (2, 4));
 }
 
 /// A node can't say how far the others are while one of them writes; it may try again.

@@ -3,6 +3,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::*;
 use crate::hub::job::Done;
+use crate::id::{MessageId, Position};
 use crate::timestamp::Timestamp;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,7 +61,7 @@ impl Bench {
     /// Submits a job that writes; yields its ticket, if it was taken.
     fn submit(&mut self, seconds: u64) -> Option<u64> {
         self.last += 1;
-        let job = Job::DeleteMessage { message: crate::id::MessageId(1), by: None, at: Timestamp::default() };
+        let job = Job::DeleteMessage { message: MessageId(1), by: None, at: Timestamp::default() };
         self.handle.submit(Ticket(self.last), job, self.at(seconds)).then_some(self.last)
     }
 
@@ -109,6 +110,31 @@ fn what_waits_becomes_one_batch() {
     let stats = bench.handle.stats();
     assert_eq!((stats.waiting, stats.jobs, stats.is_up), (0, 6, true));
     assert_eq!(stats.commit_buckets.iter().map(|(_, count)| count).sum::<u64>(), 2);
+}
+
+#[test]
+fn what_reads_widely_is_in_no_batch_that_writes() {
+    let survey = || Job::Survey { rooms: true, users: Vec::new(), most: 1 };
+    let catch_up = || Job::CatchUp { rooms: Vec::new(), users: Vec::new(), since: Position::default(), most: 1 };
+    let read = || Job::ListUsers;
+    let write = || Job::DeleteMessage { message: MessageId(1), by: None, at: Timestamp::default() };
+    let mut bench = Bench::new(100);
+    bench.submit(0);
+    bench.await_batch(1);
+    for job in [write(), read(), write(), survey(), read(), catch_up(), write(), read(), survey()] {
+        bench.last += 1;
+        assert!(bench.handle.submit(Ticket(bench.last), job, bench.start));
+    }
+    let mut waiting = Vec::new();
+    for count in 1..=5 {
+        bench.await_batch(count);
+        waiting.push(bench.handle.stats().waiting);
+        bench.finish_batch();
+    }
+    assert_eq!(*bench.seen.lock().unwrap(), [1, 3, 3, 2, 1]);
+    assert_eq!(waiting, [9, 6, 3, 1, 0]);
+    let expected: Vec<_> = (1..=10).map(|ticket| (ticket, true)).collect();
+    assert_eq!(bench.drain(100, 0), expected);
 }
 
 #[test]
@@ -273,7 +299,7 @@ fn every_job_comes_out_once_and_as_it_was_done() {
     let mut random = fastrand::Rng::with_seed(5);
     let (mut taken, mut outcomes) = (Vec::new(), Vec::new());
     for number in 1..=20_000 {
-        let job = Job::DeleteMessage { message: crate::id::MessageId(number), by: None, at: Timestamp::default() };
+        let job = Job::DeleteMessage { message: MessageId(number), by: None, at: Timestamp::default() };
         if handle.submit(Ticket(number as u64), job, Instant::now()) {
             taken.push(number);
         }

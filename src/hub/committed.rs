@@ -44,6 +44,8 @@ pub(super) enum Purpose {
         user: UserId,
         is_online: bool,
     },
+    /// Who is online by the store was looked for.
+    ReviewStatuses,
     /// What others have done was looked for.
     Look,
     /// What has become of rooms and users.
@@ -105,6 +107,9 @@ impl Hub {
         }
         if matches!(purpose, Purpose::Survey) {
             return self.has_surveyed(outcome, effects);
+        }
+        if matches!(purpose, Purpose::ReviewStatuses) {
+            return self.has_reviewed(outcome);
         }
         let mut after = Vec::new();
         let order = outcome.as_ref().ok().and_then(Done::order);

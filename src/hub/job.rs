@@ -39,6 +39,13 @@ pub enum Job {
         /// Whether.
         is_online: bool,
     },
+    /// A part of those who are online, as far as is noted. Answered by [`Done::Online`].
+    ListOnline {
+        /// Those behind this one.
+        after: UserId,
+        /// How many at most.
+        most: usize,
+    },
     /// Notes that a session has chosen to be in a room, or not any more. Answered by [`Done::Noted`].
     Follow {
         /// The session's name for coming back.
@@ -255,6 +262,7 @@ impl Job {
             | Self::Confirm { at, .. } => *at = clock.next(now),
             Self::Attend { .. }
             | Self::SetStatus { .. }
+            | Self::ListOnline { .. }
             | Self::Forget { .. }
             | Self::ListChats { .. }
             | Self::FindUser { .. }
@@ -294,6 +302,7 @@ impl Job {
         !matches!(
             self,
             Self::Attend { .. }
+                | Self::ListOnline { .. }
                 | Self::ListChats { .. }
                 | Self::FindUser { .. }
                 | Self::ListUsers

@@ -257,6 +257,7 @@ impl Hub {
         self.note_time(now);
         self.keep_in_touch();
         self.retry_statuses();
+        self.review_statuses_if_due();
         self.stop_silent_typists(effects);
         let have_stopped = self.stop_lapsed_typing(effects);
         if self.see_off(effects) || have_stopped {

@@ -255,3 +255,19 @@ fn a_status_is_noted_whoever_is_there() {
         assert_eq!(s.store().begin(true), Ok(()));
     }
 }
+
+#[test]
+fn who_is_online_is_told_in_parts() {
+    for mut s in subjects() {
+        let users = ["ada", "bob", "cid", "dan", "eve"].map(|name| s.user(name).id);
+        let [ada, bob, cid, dan, eve] = users;
+        for user in users {
+            s.one(Job::SetStatus { user, is_online: user != cid }).unwrap();
+        }
+        s.one(Job::DeleteUser { user: dan.into(), at: at(9) }).unwrap();
+        let mut online = |after, most| s.one(Job::ListOnline { after, most });
+        assert_eq!(online(UserId(0), 2), Ok(Done::Online(vec![ada, bob])));
+        assert_eq!(online(bob, 2), Ok(Done::Online(vec![eve])));
+        assert_eq!(online(eve, 2), Ok(Done::Online(Vec::new())));
+    }
+}

@@ -19,6 +19,8 @@ pub enum Done {
     Attended(Box<Attended>),
     /// It is noted.
     Noted,
+    /// Those who are online, in the order of their ids.
+    Online(Vec<UserId>),
     /// Private rooms, the most recently used first.
     Chats(Vec<ChatRecord>),
     /// A room that was made.

@@ -165,9 +165,9 @@ impl Hub {
         }
     }
 
-    /// Whether at its start this node has noted that nobody is online.
-    fn has_begun_alone(&self) -> bool {
-        self.nodes.0.as_ref().is_some_and(|cluster| cluster.has_begun_alone)
+    /// Whether this node has noted as offline whoever was not known to be there.
+    fn has_cleared(&self) -> bool {
+        self.nodes.0.as_ref().is_some_and(|cluster| cluster.has_cleared)
     }
 
     fn is_known(&self, node: NodeId) -> bool {
@@ -402,7 +402,7 @@ impl Hub {
             self.tell_presence(user.uuid, true, &others, effects);
             self.remember_arrival(key);
             // By this node, those who were there before it was heard of are not noted as gone.
-            if self.has_begun_alone() || self.is_known(node) {
+            if self.has_cleared() || self.is_known(node) {
                 self.note_status(user.id);
             }
         }

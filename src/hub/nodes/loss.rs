@@ -17,17 +17,15 @@ pub(super) struct Loss {
 }
 
 impl Hub {
-    /// A node is gone, and everybody there. `is_sudden`: without a word. If they are many, the rest of them leaves with
-    /// [`Hub::see_off_lost`].
+    /// A node is gone, and everybody there. `is_sudden`: without a word; it may be one that was there before this one, and was
+    /// never heard. If they are many, the rest of them leaves with [`Hub::see_off_lost`].
     pub fn lose(&mut self, node: NodeId, is_sudden: bool, effects: &mut Vec<Effect>) {
         self.finish_loss(node, effects);
         let Some(cluster) = &mut self.nodes.0 else { return };
-        let Some(other) = cluster.others.get_mut(&node) else { return };
-        if is_sudden {
+        match cluster.others.get_mut(&node) {
             // Others know it by its name when it comes back, and its guests by theirs.
-            (other.roll, other.is_gone) = (None, true);
-        } else {
-            cluster.others.remove(&node);
+            Some(other) if is_sudden => (other.roll, other.is_gone) = (None, true),
+            _ => drop(cluster.others.remove(&node)),
         }
         let sessions = cluster.sessions.iter().filter(|(_, session)| session.node == node);
         let mut connections: Vec<ConnectionId> = sessions.map(|(id, _)| *id).collect();
@@ -37,6 +35,9 @@ impl Hub {
         // Of what it has written last it may have told nobody.
         self.catch_up_if_idle();
         self.survey();
+        if is_sudden {
+            self.doubt_statuses();
+        }
     }
 
     /// Whether there are some left of those who were on nodes that are gone.

@@ -70,8 +70,8 @@ pub(super) struct Nodes(Option<Box<Cluster>>);
 /// What is known of the others.
 struct Cluster {
     epoch: Timestamp,
-    /// There were no others at its start, as far as was known.
-    has_begun_alone: bool,
+    /// At its start or later it has noted as offline whoever was not known to be there.
+    has_cleared: bool,
     /// Notices come and go.
     is_up: bool,
     /// These have asked who is there.
@@ -151,6 +151,19 @@ impl Nodes {
         self.0.as_ref().map_or(0, |cluster| cluster.order.waiting_transactions())
     }
 
+    /// Whether it is known who is on the other nodes, as far as they are heard.
+    pub(super) fn know_everybody(&self) -> bool {
+        let is_heard_out = |other: &Other| other.is_gone || (other.is_known && other.roll.is_none());
+        self.0.as_ref().is_some_and(|cluster| cluster.is_up && cluster.others.values().all(is_heard_out))
+    }
+
+    /// From now on whoever is not known to be there may be noted as offline: so whoever is heard to be there is noted, too.
+    pub(super) fn note_clearing(&mut self) {
+        if let Some(cluster) = &mut self.0 {
+            cluster.has_cleared = true;
+        }
+    }
+
     /// When there is something to do, if nothing else happens.
     pub(super) fn next_due(&self) -> Option<Duration> {
         let cluster = self.0.as_ref()?;
@@ -192,7 +205,7 @@ impl Hub {
         let (askers, errands, announcements, moves, others, losses, sessions, early, users) = Default::default();
         self.nodes.0 = Some(Box::new(Cluster {
             epoch: start.epoch,
-            has_begun_alone: start.is_alone,
+            has_cleared: start.is_alone,
             is_up: false,
             askers,
             errands,

@@ -86,7 +86,7 @@ impl Subjects {
             },
             // Nothing is asked of the other server for these.
             Job::SetStatus { .. } | Job::Follow { .. } | Job::Forget { .. } | Job::ListChats { .. } => {}
-            Job::Look | Job::ListUsers | Job::CatchUp { .. } | Job::Survey { .. } => {}
+            Job::Look | Job::ListUsers | Job::ListOnline { .. } | Job::CatchUp { .. } | Job::Survey { .. } => {}
             Job::CreateRoom { name, owner, .. } => {
                 self.user(*owner);
                 self.list.push(About::Name(name.clone()));

@@ -203,6 +203,7 @@ fn do_one<D: Database>(db: &mut D, job: &Job) -> Result<Done, Halt> {
             Ok(Done::Attended(Box::new(attended)))
         }
         Job::SetStatus { user, is_online } => people::set_status(db, *user, *is_online).map(noted),
+        Job::ListOnline { after, most } => people::list_online(db, *after, *most).map(Done::Online),
         Job::Follow { pid, room, is_in, at } => attend::follow(db, pid, *room, *is_in, *at).map(noted),
         Job::Forget { pid } => attend::forget(db, pid).map(noted),
         Job::ListChats { user, most } => chats::list(db, *user, *most).map(Done::Chats),

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::database::values;
-use super::{DELETED_USER, Database, Halt, Held, Trouble, rows};
+use super::{DELETED_USER, Database, Halt, Held, Row, Trouble, rows};
 use crate::hub::job::{Fault, UserRecord};
 use crate::id::{Reference, UserId};
 use crate::timestamp::Timestamp;
@@ -61,6 +61,13 @@ pub(super) fn set_status(db: &mut impl Database, user: UserId, is_online: bool) 
     let sql = "UPDATE users SET status = ?2 WHERE id = ?1 AND deleted_at IS NULL AND status <> ?2";
     db.change(sql, &values![user, status])?;
     Ok(())
+}
+
+/// A part of those who are online, in the order of their ids.
+pub(super) fn list_online(db: &mut impl Database, after: UserId, most: usize) -> Result<Vec<UserId>, Halt> {
+    let sql = "SELECT id FROM users WHERE id > ?1 AND status <> 'offline' AND deleted_at IS NULL ORDER BY id LIMIT ?2";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    Ok(rows::all(db, sql, &values![after, most], |row| row.integer(0).map(UserId))?)
 }
 
 pub(super) fn create(db: &mut impl Database, name: &str, at: Timestamp) -> Result<UserRecord, Halt> {

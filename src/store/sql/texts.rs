@@ -32,6 +32,7 @@ fn texts(job: &Job) -> [Option<&str>; 5] {
             [Some(text), client_id.as_deref(), message_type.as_deref(), file.as_deref(), guest]
         }
         Job::SetStatus { .. }
+        | Job::ListOnline { .. }
         | Job::ListChats { .. }
         | Job::FindUser { .. }
         | Job::ListUsers

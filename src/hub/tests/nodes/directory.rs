@@ -325,6 +325,76 @@ fn who_began_alone_by_mistake_notes_those_who_are_there_after_all() {
     assert_eq!(Vec::from_iter(world.online), [UserId(1)]);
 }
 
+/// A host has gone and come back before its nodes were missed.
+#[test]
+fn whoever_was_on_a_node_that_nobody_has_heard_is_online_no_longer() {
+    for seed in 0..20 {
+        let mut world = World::of(2, seed);
+        world.failing = 4;
+        attend(&mut world, 0, 0, "1");
+        attend(&mut world, 1, 0, "2");
+        // More than are looked at together.
+        world.online.extend((3..1_000).map(UserId));
+        world.lose_unheard();
+        // One of them comes meanwhile.
+        open(&mut world, 1, 1);
+        let attend = Attend { user: "500".into(), follows_all: true, recovery: None };
+        world.ask(1, 1, Command::Attend(attend));
+        for _ in 0..3 {
+            world.settle();
+        }
+        world.failing = 0;
+        world.settle();
+        assert_eq!(Vec::from_iter(world.online), [1, 2, 500].map(UserId), "seed {seed}");
+    }
+}
+
+#[test]
+fn nobody_is_taken_for_gone_whose_node_is_about_to_say_who_is_there() {
+    let mut world = World::of(1, 1);
+    attend(&mut world, 0, 0, "1");
+    world.online.insert(UserId(7));
+    let newcomer = world.start();
+    // It hears of a node that is there, and that one's word is still on its way.
+    let other = world.nodes[0].hub.node();
+    world.with(newcomer, |hub, effects| hub.hear(other, Notice::Alive(Position::default()), effects));
+    world.with(newcomer, |hub, effects| hub.lose(NodeId(999), true, effects));
+    let asks = |world: &mut World| {
+        world.pass(Duration::from_secs(2));
+        let jobs = world.nodes[newcomer].hub.take_jobs(Timestamp::default());
+        jobs.iter().any(|(_, job)| matches!(job, Job::ListOnline { .. }))
+    };
+    assert!(!asks(&mut world) && !asks(&mut world));
+    let moves = vec![Move::Present { user: user(1, "user1"), rooms: Vec::new() }];
+    let directory = Notice::Directory { is_first: true, is_last: true, moves };
+    world.with(newcomer, |hub, effects| hub.hear(other, directory, effects));
+    assert!(asks(&mut world));
+}
+
+/// Its word comes late, and behind what the store was told.
+#[test]
+fn whoever_is_heard_of_later_is_online_again() {
+    let mut world = World::of(1, 1);
+    attend(&mut world, 0, 0, "1");
+    world.cut(0);
+    world.start();
+    world.with(1, |hub, effects| hub.lose(NodeId(999), true, effects));
+    world.settle();
+    assert!(world.online.is_empty(), "nobody knows of them");
+    world.connect(0);
+    world.settle();
+    assert_eq!(Vec::from_iter(world.online), [UserId(1)]);
+}
+
+/// What it wrote last, and what became of rooms there, may have been told to nobody.
+#[test]
+fn what_a_node_did_that_nobody_has_heard_is_read() {
+    let mut world = World::of(1, 1);
+    world.with(0, |hub, effects| hub.lose(NodeId(999), true, effects));
+    let jobs = world.nodes[0].hub.take_jobs(Timestamp::default());
+    assert!(matches!(&jobs[..], [(_, Job::CatchUp { .. }), (_, Job::Survey { .. })]), "{jobs:?}");
+}
+
 /// One node alone had lost its way to the others: they know of no reason to ask before it is back.
 #[test]
 fn what_became_of_rooms_on_a_node_that_was_cut_off_is_known_everywhere() {

@@ -109,6 +109,13 @@ impl World {
         }
     }
 
+    /// A node that was there before the others, and that none of them has heard, is given up.
+    pub(super) fn lose_unheard(&mut self) {
+        for index in 0..self.nodes.len() {
+            self.with(index, |hub, effects| hub.lose(NodeId(999), true, effects));
+        }
+    }
+
     /// Something happens on a node, and those who are there hear of it.
     pub(super) fn with<T>(&mut self, node: usize, act: impl FnOnce(&mut Hub, &mut Vec<Effect>) -> T) -> T {
         let mut effects = Vec::new();
@@ -268,6 +275,7 @@ impl World {
                     Ok(Done::Surveyed { rooms: rooms.then(|| self.rooms.clone()), users: users.collect() })
                 }
                 Job::SetStatus { user, is_online } => self.note_status(user, is_online),
+                Job::ListOnline { after, most } => self.list_online(after, most),
                 other => panic!("{other:?}"),
             };
             self.nodes[index].outcomes.push_back((ticket, outcome));
@@ -285,6 +293,13 @@ impl World {
             };
         }
         if has_failed { Err(Fault::Unavailable("away".into())) } else { Ok(Done::Noted) }
+    }
+
+    fn list_online(&mut self, after: UserId, most: usize) -> Outcome {
+        if self.failing > 0 && self.random.usize(..self.failing) == 0 {
+            return Err(Fault::Unavailable("away".into()));
+        }
+        Ok(Done::Online(self.online.range(after..).filter(|user| **user != after).take(most).copied().collect()))
     }
 
     fn append(&mut self, node: u64, draft: &Draft, order: Order) -> Done {

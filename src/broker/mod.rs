@@ -30,16 +30,27 @@ pub use stats::Stats;
 /// When a node has died, it is gone no later than this.
 pub const LEASE: Duration = Duration::from_secs(15);
 
+/// What a node knows of those before it without the broker, which may have forgotten them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Before {
+    /// By its store nothing was ever told: it takes itself for the first.
+    Nobody,
+    /// By its store there were nodes. Some may be cut off just now, and hold ids that the broker must not give again.
+    Somebody,
+    /// It has no store to know it by.
+    Unknown,
+}
+
 /// Opens the broker of that URL, once: takes part there as that node, which has that store if it is one that may be shared.
-/// `is_first`: by its store no node was there before. Else a broker that has just started and knows of none may have
-/// forgotten them, and they are waited for: that is an error which passes.
-pub fn open(url: &str, node: NodeId, store: Option<Uuid>, is_first: bool) -> Result<Opened, OpenError> {
+/// Unless nobody was there before, a broker that has just started and knows of none may have forgotten them, and they are
+/// waited for: that is an error which passes.
+pub fn open(url: &str, node: NodeId, store: Option<Uuid>, before: Before) -> Result<Opened, OpenError> {
     match url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
         #[cfg(feature = "redis")]
-        Some("redis" | "rediss") => redis::open(url, node, store, is_first),
+        Some("redis" | "rediss") => redis::open(url, node, store, before),
         #[cfg(not(feature = "redis"))]
         Some("redis" | "rediss") => {
-            let _ = (node, store, is_first);
+            let _ = (node, store, before);
             Err(OpenError::lasting("this build goes without the broker for redis URLs"))
         }
         // What the URL begins with is not repeated: in a mistyped one it may be anything.

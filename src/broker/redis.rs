@@ -3,6 +3,12 @@
 //! Its Pub/Sub knows no databases, so the number of the database stands in the channels' names. The keys have the same
 //! beginning: `…:nodes`, a sorted set by the time of the last renewal; `…:blocks`, how many blocks of ids were given;
 //! `…:once:STORE:NAME`, what was announced a moment ago.
+//!
+//! No id is given twice, even if the server forgets all while nodes are cut off: whoever knows by the store that there were
+//! nodes before goes on where none of them has come. The ids begin with 0 where nothing was given and nobody listens, and
+//! by the store nothing was ever told, or there is no store to know it by. What was used like that and is forgotten can't be
+//! told from what is new: then a node that is cut off still, and without a store for longer than those seconds that a server
+//! which has just started is given, may hold the same ids as one that starts meanwhile.
 
 mod target;
 mod trouble;
@@ -12,7 +18,7 @@ use std::time::Duration;
 
 use redis::{Client, Connection, InfoDict, Pipeline, RedisResult, Value, cmd};
 
-use super::{BLOCK, Broker, Heard, LEASE, OpenError, Opened, Parcel, Publisher, Subscriber};
+use super::{BLOCK, Before, Broker, Heard, LEASE, OpenError, Opened, Parcel, Publisher, Subscriber};
 use crate::id::{NodeId, Uuid};
 use target::Target;
 
@@ -33,7 +39,7 @@ const ONCE_SECONDS: u64 = 600;
 const ANNOUNCE: &str = "if redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[3]) then \
                         redis.call('PUBLISH', ARGV[1], ARGV[2]) end";
 
-/// A node lives, and was given the blocks up to a number. If the server knows less, it has forgotten, and nobody knows
+/// A node lives, and knows that the blocks up to a number were given. If the server knows less, it has forgotten, and nobody knows
 /// which blocks others were given: then it goes on from 32 for each second since 1970. So many were never given, for that is
 /// two million connections a second. That a server has forgotten, a node that has no block yet sees by those who listen.
 const RENEW: &str = "local now = tonumber(redis.call('TIME')[1])
@@ -49,7 +55,7 @@ if ARGV[5] == '1' then given = redis.call('INCR', KEYS[2]) end
 return {given, redis.call('ZRANGE', KEYS[1], 0, -1)}";
 
 /// Opens what a URL of the schemes `redis` and `rediss` names.
-pub(super) fn open(url: &str, node: NodeId, store: Option<Uuid>, is_first: bool) -> Result<Opened, OpenError> {
+pub(super) fn open(url: &str, node: NodeId, store: Option<Uuid>, before: Before) -> Result<Opened, OpenError> {
     let target = Target::parse(url)?;
     let description = target.description.clone();
     let about = |error| trouble::about(&description, &error);
@@ -57,12 +63,14 @@ pub(super) fn open(url: &str, node: NodeId, store: Option<Uuid>, is_first: bool)
     let broker = Redis { client: target.client, keys };
     let mut publisher = broker.connect().map_err(about)?;
     let (given, _) = publisher.tend(0, false).map_err(about)?;
-    if given == 0 && !is_first && publisher.is_young().map_err(about)? {
+    if given == 0 && before != Before::Nobody && publisher.is_young().map_err(about)? {
         publisher.leave().map_err(about)?;
         let sentence = format!("{description} has just started; nodes that it has forgotten may be on their way");
         return Err(OpenError { sentence, is_passing: true });
     }
-    let (count, members) = publisher.tend(0, true).map_err(about)?;
+    // Whoever was there before was given one at least.
+    let known = u64::from(before == Before::Somebody);
+    let (count, members) = publisher.tend(known, true).map_err(about)?;
     let store = broker.keys.store();
     let others: Vec<(NodeId, &str)> =
         members.iter().filter_map(|member| read_member(member)).filter(|(other, _)| *other != node).collect();
@@ -153,12 +161,12 @@ struct Telling {
 }
 
 impl Telling {
-    /// Says that the node lives and was given so many blocks, or one of a greater number. Yields how many were given to all,
-    /// with the one that is wanted now, and the members of the set of nodes.
-    fn tend(&mut self, given: u64, wants: bool) -> RedisResult<(u64, Vec<String>)> {
+    /// Says that the node lives, and that so many blocks were given, or more. Yields how many were given to all, with the one
+    /// that is wanted now, and the members of the set of nodes.
+    fn tend(&mut self, known: u64, wants: bool) -> RedisResult<(u64, Vec<String>)> {
         let keys = &self.keys;
         let mut renew = cmd("EVAL");
-        renew.arg(RENEW).arg(2).arg(&keys.nodes).arg(&keys.blocks).arg(&keys.member).arg(given);
+        renew.arg(RENEW).arg(2).arg(&keys.nodes).arg(&keys.blocks).arg(&keys.member).arg(known);
         renew.arg(LEASE.as_secs()).arg(format!("{}:all", keys.prefix)).arg(u8::from(wants));
         renew.query(&mut self.connection)
     }

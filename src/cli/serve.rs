@@ -15,7 +15,7 @@ use signal_hook::flag;
 use simple_logger::SimpleLogger;
 
 use super::{keys, print, settings};
-use crate::broker;
+use crate::broker::{self, Before};
 use crate::config::{self, Config};
 use crate::dialect::DIALECTS;
 use crate::dialect::socketio::{Chat, Conversation, Namespaces, Vocabulary};
@@ -116,10 +116,14 @@ fn open_broker(
     supervisor: &Supervisor,
 ) -> Result<Option<broker::Opened>, String> {
     let Some(node) = node else { return Ok(None) };
-    let is_first = store.and_then(|store| store.position).unwrap_or_default().number == 0;
+    let before = match store.and_then(|store| store.position) {
+        None => Before::Unknown,
+        Some(position) if position.number == 0 => Before::Nobody,
+        Some(_) => Before::Somebody,
+    };
     let store = store.and_then(Opened::identity);
     let open =
-        || broker::open(&config.broker.0, node, store, is_first).map_err(|error| (error.sentence, error.is_passing));
+        || broker::open(&config.broker.0, node, store, before).map_err(|error| (error.sentence, error.is_passing));
     wait_for("broker", config.broker_wait, supervisor, open).map(Some)
 }
 

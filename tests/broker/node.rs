@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use roomcast::broker::{self, Arrival, Handle, Settings};
+use roomcast::broker::{self, Arrival, Before, Handle, Settings};
 use roomcast::hub::nodes::{Address, Dispatch, Errand, Notice};
 use roomcast::id::{NodeId, RoomId, Uuid};
 
@@ -24,7 +24,8 @@ impl Node {
     }
 
     pub(crate) fn start_with(url: &str, id: u64, store: Option<Uuid>, settings: Settings) -> Self {
-        let opened = broker::open(url, NodeId(id), store, true).unwrap_or_else(|error| panic!("{}", error.sentence));
+        let opened =
+            broker::open(url, NodeId(id), store, Before::Nobody).unwrap_or_else(|error| panic!("{}", error.sentence));
         let (first_block, others) = (opened.block, opened.others.clone());
         let (wake, woken) = channel();
         let handle = Handle::start(opened, settings, Box::new(move || _ = wake.send(()))).unwrap();

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use roomcast::broker::{self, OpenError};
+use roomcast::broker::{self, BLOCK, Before, OpenError, Opened};
 use roomcast::hub::nodes::Address;
 use roomcast::id::{NodeId, Uuid};
 
@@ -12,7 +12,7 @@ use crate::common::wait_until;
 
 #[track_caller]
 fn refusal(url: &str, store: Option<Uuid>) -> OpenError {
-    let error = broker::open(url, NodeId(77), store, true).err().expect("refused");
+    let error = broker::open(url, NodeId(77), store, Before::Nobody).err().expect("refused");
     assert!(!error.sentence.contains(PASSWORD) && !error.sentence.contains("hunter"), "{}", error.sentence);
     error
 }
@@ -99,13 +99,15 @@ fn tls_is_spoken_where_the_url_asks_for_it() {
     assert!(error.sentence.contains("can't be"), "{error:?}");
 }
 
-/// It may have forgotten nodes that live, and the ids that it gave them.
-#[test]
-fn a_server_that_has_just_started_is_given_time_for_nodes_to_come_back() {
-    let redis = Redis::start();
+fn open_at(redis: &Redis, node: u64, before: Before) -> Result<Opened, OpenError> {
+    broker::open(&redis.url(0), NodeId(node), Some(Uuid::from_u128(1)), before)
+}
+
+/// Opens it when a server that has just started is believed.
+fn open_in_time(redis: &Redis, node: u64, before: Before) -> Opened {
     let mut opened = None;
     wait_until("the server to be believed", || {
-        match broker::open(&redis.url(0), NodeId(1), Some(Uuid::from_u128(1)), false) {
+        match open_at(redis, node, before) {
             Ok(it) => opened = Some(it),
             Err(error) => {
                 assert!(error.is_passing && error.sentence.contains("has just started"), "{}", error.sentence)
@@ -113,9 +115,50 @@ fn a_server_that_has_just_started_is_given_time_for_nodes_to_come_back() {
         }
         opened.is_some()
     });
-    let opened = opened.unwrap();
     let info = redis.cli(&["INFO", "server"]);
     let uptime = info.lines().find_map(|line| line.strip_prefix("uptime_in_seconds:")).unwrap();
     assert!(uptime.trim().parse::<u64>().unwrap() >= 5, "{uptime}");
+    opened.unwrap()
+}
+
+/// It may have forgotten nodes that live. When nobody has come back, it is taken for a new one.
+#[test]
+fn a_server_that_has_just_started_is_given_time_for_nodes_to_come_back() {
+    let redis = Redis::start();
+    let opened = open_in_time(&redis, 1, Before::Unknown);
     assert_eq!((opened.block, &opened.others[..]), (0, &[][..]));
+    assert_eq!(open_at(&redis, 2, Before::Unknown).unwrap().block, BLOCK);
+}
+
+/// A node is cut off for longer than anybody waits for it.
+#[test]
+fn ids_that_the_server_has_forgotten_are_not_given_again() {
+    let mut redis = Redis::start();
+    let first = open_at(&redis, 1, Before::Nobody).unwrap();
+    assert_eq!(first.block, 0);
+    redis.kill();
+    redis.start_again();
+    let second = open_in_time(&redis, 2, Before::Somebody);
+    assert!(second.others.is_empty());
+    // Now it is back.
+    let mut publisher = first.broker.publisher().unwrap();
+    publisher.renew(first.block).unwrap();
+    let more = publisher.reserve(first.block).unwrap();
+    let third = open_at(&redis, 3, Before::Somebody).unwrap();
+    let blocks = [first.block, second.block, more, third.block];
+    assert!(blocks.windows(2).all(|pair| pair[0] + BLOCK <= pair[1]), "{blocks:?}");
+    assert!(second.block > 1 << 50 && third.block < (1 << 53) - BLOCK, "{blocks:?}");
+}
+
+/// Nobody needs to know of it then.
+#[test]
+fn whoever_comes_back_to_a_server_that_has_forgotten_tells_it_what_was_given() {
+    let mut redis = Redis::start();
+    let first = open_at(&redis, 1, Before::Nobody).unwrap();
+    redis.kill();
+    redis.start_again();
+    first.broker.publisher().unwrap().renew(first.block).unwrap();
+    for (node, before) in [(2, Before::Unknown), (3, Before::Nobody), (4, Before::Somebody)] {
+        assert!(open_at(&redis, node, before).unwrap().block > first.block);
+    }
 }

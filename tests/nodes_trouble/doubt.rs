@@ -79,5 +79,7 @@ fn what_was_stored_without_an_answer_is_told_on_every_node_once() {
     let hearing = listeners.map(hear);
     wait_within(SOON, "it to be heard on both nodes", || hearing.iter().all(JoinHandle::is_finished));
     assert_eq!(ask(far, "POST /message", saying("and now?")).status, 201);
-    hearing.map(|hearing| hearing.join().unwrap().expect("new_message", "and now?"));
+    for hearing in hearing {
+        hearing.join().unwrap().expect("new_message", "and now?");
+    }
 }

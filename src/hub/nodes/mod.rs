@@ -47,7 +47,7 @@ pub const BLOCK: u64 = 65_536;
 pub const ALIVE_EVERY: Duration = Duration::from_secs(3);
 
 /// Where a node takes ids from that has used up its own and can't reserve more: at random, from so far up that no node
-/// comes there by reserving. The last of them are all that a client's numbers can hold.
+/// comes there by reserving, not before 2038. As many blocks lie behind it: up to 2^53 a client's numbers are exact.
 const FAR_BLOCKS: u64 = 1 << 36;
 
 /// What a node starts with.

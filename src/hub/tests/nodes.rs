@@ -2,6 +2,7 @@
 
 mod directory;
 mod order;
+mod statuses;
 mod survey;
 mod typing;
 mod world;

@@ -183,7 +183,7 @@ impl OpenError {
 pub struct Settings {
     /// Envelopes that wait to be told; what comes beyond is dropped.
     pub queue: usize,
-    /// Their bytes. Who is on this node has to fit in: about 100 for each session, as often as others ask at once.
+    /// Their bytes. Who is on this node has to fit in, about 100 for each session, once for all who ask in the same turn.
     pub queue_bytes: usize,
     /// Announcements that wait to be told; beyond that the oldest are dropped.
     pub announcements: usize,

@@ -71,7 +71,7 @@ impl Line {
             && bytes < BATCH_BYTES
             && let Some(parcel) = self.pop()
         {
-            bytes += parcel.payload.len();
+            bytes += parcel.payload.len() * parcel.channels.len();
             batch.push(parcel);
         }
         batch

@@ -39,9 +39,10 @@ const ONCE_SECONDS: u64 = 600;
 const ANNOUNCE: &str = "if redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[3]) then \
                         redis.call('PUBLISH', ARGV[1], ARGV[2]) end";
 
-/// A node lives, and knows that the blocks up to a number were given. If the server knows less, it has forgotten, and nobody knows
-/// which blocks others were given: then it goes on from 32 for each second since 1970. So many were never given, for that is
-/// two million connections a second. That a server has forgotten, a node that has no block yet sees by those who listen.
+/// A node lives, and knows that the blocks up to a number were given. If the server knows less, it has forgotten, and
+/// nobody knows which blocks others were given: then it goes on from 32 for each second since 1970. So many were never
+/// given, for that is two million connections a second. That a server has forgotten, a node that has no block yet sees by
+/// those who listen.
 const RENEW: &str = "local now = tonumber(redis.call('TIME')[1])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
@@ -161,8 +162,8 @@ struct Telling {
 }
 
 impl Telling {
-    /// Says that the node lives, and that so many blocks were given, or more. Yields how many were given to all, with the one
-    /// that is wanted now, and the members of the set of nodes.
+    /// Says that the node lives, and that so many blocks were given, or more. Yields how many were given to all, with the
+    /// one that is wanted now, and the members of the set of nodes.
     fn tend(&mut self, known: u64, wants: bool) -> RedisResult<(u64, Vec<String>)> {
         let keys = &self.keys;
         let mut renew = cmd("EVAL");

@@ -185,10 +185,10 @@ pub enum Job {
         /// How many messages and changes at most.
         most: usize,
     },
-    /// All open rooms, and of these users what they are called and in which private rooms they take part: what there is to
-    /// know again after it was not heard of for a while. Answered by [`Done::Surveyed`].
+    /// A part of what there is to know again after it was not heard of for a while: open rooms, and of these users what they
+    /// are called and in which private rooms they take part. Answered by [`Done::Surveyed`].
     Survey {
-        /// Whether open rooms are told.
+        /// Whether open rooms are told, all of them.
         rooms: bool,
         /// Those of whom somebody is here.
         users: Vec<UserId>,

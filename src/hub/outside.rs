@@ -32,8 +32,9 @@ impl Hub {
     pub(super) fn has_looked(&mut self, outcome: &Outcome) {
         let has_more = matches!(outcome, Ok(Done::Outside { has_more: true, .. }));
         if matches!(outcome, Ok(Done::Outside { has_settled: true, .. })) {
-            // It has a number that nobody was told.
+            // It has a number that nobody was told, or was done to a room or a user.
             self.catch_up();
+            self.survey();
         }
         let look = std::mem::replace(&mut self.look, Look::No);
         if has_more || (look == Look::Again && outcome.is_ok()) {

@@ -86,6 +86,13 @@ impl Hub {
         }
     }
 
+    /// The others are about to say who is there.
+    pub(super) fn put_off_review(&mut self) {
+        if let Some(at) = &mut self.statuses.review_at {
+            *at = (*at).max(self.now + PAUSE);
+        }
+    }
+
     /// Begins to look, when it is time for that and it is known who is where.
     pub(super) fn review_statuses_if_due(&mut self) {
         if self.statuses.is_reviewing || self.statuses.review_at.is_none_or(|at| at > self.now) {

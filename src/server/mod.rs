@@ -2,8 +2,9 @@
 //!
 //! `Server::turn` is the whole flow: wait for events, take what the store has done, accept, read and carry out what
 //! was asked, see to what is due, let the departed leave their rooms, hand new work to the store, flush what is owed, free
-//! the slots of those who are gone. What is read in a turn is bounded by the named numbers below, and what is told by the size of an outbox; whatever is cut off
-//! is remembered and goes on in the next turn. Each member is written to once, however much it was told.
+//! the slots of those who are gone. What is read in a turn is bounded by the named numbers below, and what is told by the
+//! size of an outbox; whatever is cut off is remembered and goes on in the next turn. Each member is written to once,
+//! however much it was told.
 
 mod cors;
 mod due;

@@ -98,6 +98,11 @@ impl Server {
             return;
         }
         self.hub.note_time(self.now - self.started);
+        self.hear_arrivals();
+        self.hub.answer_askers();
+    }
+
+    fn hear_arrivals(&mut self) {
         self.fanout.spent = 0;
         // What is read has its share of the turn as well.
         let enough = self.config.outbox / 4;

@@ -75,7 +75,9 @@ fn a_paused_server_may_come_back() {
     redis.pause();
     let error = refusal(&redis.url(0), None);
     redis.resume();
-    assert!(error.sentence.contains("does not answer") && error.is_passing, "{error:?}");
+    // On a busy machine the connection itself may take too long.
+    let is_said = ["does not answer", "can't be reached"].iter().any(|words| error.sentence.contains(words));
+    assert!(is_said && error.is_passing, "{error:?}");
 }
 
 #[test]

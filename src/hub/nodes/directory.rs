@@ -81,8 +81,9 @@ impl Hub {
         }
     }
 
-    /// Tells all who have asked, at once: after a cut that may be everybody.
-    pub(super) fn answer_askers(&mut self) {
+    /// Tells all who have asked who is there, at once: after a cut that may be everybody. To be called when what has arrived
+    /// is heard, before anything else happens: what is told of somebody means nothing to those who don't know them.
+    pub fn answer_askers(&mut self) {
         let askers = self.nodes.0.as_mut().map(|cluster| std::mem::take(&mut cluster.askers)).unwrap_or_default();
         if !askers.is_empty() {
             self.tell_directory(&askers);

@@ -23,6 +23,7 @@ impl Hub {
         self.tell_directory(&[Address::All]);
         self.survey();
         self.catch_up();
+        self.put_off_review();
     }
 
     /// There is no way to the others.

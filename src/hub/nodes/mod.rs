@@ -247,7 +247,6 @@ impl Hub {
             return Vec::new();
         }
         self.listen_where_somebody_is();
-        self.answer_askers();
         let Some(cluster) = &mut self.nodes.0 else { return Vec::new() };
         cluster.flush_moves();
         let errands = std::mem::take(&mut cluster.errands);

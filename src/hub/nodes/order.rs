@@ -5,7 +5,7 @@
 //! none before all those in front of it. What others tell may be lost on the way: then a number is missing, or a
 //! transaction lacks something that concerns somebody here, and what is missing is read from the store.
 //!
-//! Outcomes of the node's own jobs wait here for their turn as well; nearly always it has come. A read of what somebody
+//! Outcomes of the node's own jobs wait here for their turn as well, if they are no failures; nearly always it has come. A read of what somebody
 //! has missed is an outcome, too: it stands between what its reader was not there for and what is told to it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -113,7 +113,7 @@ impl Hub {
         let user = user.filter(|_| is_name);
         if rooms || user.is_some() {
             survey.rooms |= rooms;
-            survey.users.extend(user);
+            survey.users.extend(user.filter(|user| !survey.users.contains(user)));
             survey.due.get_or_insert(now + PAUSE);
         }
     }
@@ -181,7 +181,11 @@ impl Hub {
             }
         }
         // Of these there was nothing to tell.
-        asked.into_iter().for_each(|user| drop(self.user_deleted(user, effects)));
+        for user in asked {
+            if self.users.contains_key(&user) {
+                self.user_deleted(user, effects);
+            }
+        }
     }
 
     fn surveyed_rooms(&mut self, rooms: &[RoomRecord], outdated: &HashSet<RoomId>, effects: &mut Vec<Effect>) {

@@ -413,6 +413,7 @@ fn all_who_ask_at_once_who_is_there_are_told_at_once() {
     for node in [50, 51, 52, 51] {
         hub.hear(NodeId(node), Notice::Hello, &mut Vec::new());
     }
+    hub.answer_askers();
     let directories = hub.take_errands().into_iter().filter_map(|errand| match errand {
         Errand::Send(dispatch) if matches!(dispatch.notice, Notice::Directory { .. }) => Some(dispatch.to),
         _ => None,

@@ -190,7 +190,10 @@ impl World {
                     let senders: Vec<u64> = node.coming.keys().copied().collect();
                     let from = senders[self.random.usize(..senders.len())];
                     let notice = node.coming.get_mut(&from).and_then(VecDeque::pop_front).unwrap();
-                    self.with(index, |hub, effects| hub.hear(NodeId(from), notice, effects));
+                    self.with(index, |hub, effects| {
+                        hub.hear(NodeId(from), notice, effects);
+                        hub.answer_askers();
+                    });
                     self.drain(index);
                     return true;
                 }

@@ -297,6 +297,11 @@ impl Job {
         matches!(self, Self::CatchUp { .. } | Self::Survey { .. })
     }
 
+    /// Whether it reads what somebody has missed who comes back.
+    pub fn reads_missed(&self) -> bool {
+        matches!(self, Self::Attend { recovery: Some(Recovery { since: Some(_), .. }), .. } | Self::ReadMissed { .. })
+    }
+
     /// Whether it may change something.
     pub fn writes(&self) -> bool {
         !matches!(

@@ -336,19 +336,24 @@ impl Worker {
     }
 }
 
-/// Of which kinds the jobs of a batch are. What reads widely shares no transaction with what writes: that holds locks for
-/// which others wait, and would be taken back if the reading fails.
+/// Beside what writes so many may be told what they have missed: some milliseconds each.
+const MOST_RETURNS: usize = 32;
+
+/// Of which kinds the jobs of a batch are. What reads widely, or for many, shares no transaction with what writes: that
+/// holds locks for which others wait, and would be taken back if the reading fails.
 #[derive(Default)]
 struct Company {
     writes: bool,
     reads_widely: bool,
+    returns: usize,
 }
 
 impl Company {
     fn admits(&mut self, job: &Job) -> bool {
         self.writes |= job.writes();
         self.reads_widely |= job.reads_widely();
-        !(self.writes && self.reads_widely)
+        self.returns += usize::from(job.reads_missed());
+        !(self.writes && (self.reads_widely || self.returns > MOST_RETURNS))
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::super::Hub;
 use super::super::committed::{Pending, Purpose};
 use super::super::job::{self, Done, Job, Outcome, Outside, Ticket};
-use super::returns::{is_of_return, is_return};
+use super::returns::is_of_return;
 use super::{Address, Concern, Nodes, Notice};
 use crate::id::{ConnectionId, Position, UserId};
 
@@ -296,7 +296,7 @@ impl Nodes {
     pub(in super::super) fn note_job(&mut self, ticket: Ticket, job: &Job) {
         let Some(cluster) = &mut self.0 else { return };
         cluster.order.last_ticket = ticket;
-        if is_return(job) {
+        if job.reads_missed() {
             cluster.order.returns.insert(ticket);
         }
     }

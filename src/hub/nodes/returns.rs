@@ -1,16 +1,10 @@
 //! Who comes back, and has heard so much before, perhaps on another node: what they have missed is read, and joined without
 //! a gap to what is told in its turn.
 
-use super::super::command::Recovery;
 use super::super::committed::{Pending, Purpose};
 use super::super::job::{Done, Job, Missed, Outcome, Ticket};
 use super::super::{Answer, Hub};
 use crate::id::{Mark, MessageId, SlotKey};
-
-/// Whether somebody reads what they have missed.
-pub(super) fn is_return(job: &Job) -> bool {
-    matches!(job, Job::Attend { recovery: Some(Recovery { since: Some(_), .. }), .. } | Job::ReadMissed { .. })
-}
 
 pub(super) fn is_of_return(outcome: &Outcome) -> bool {
     match outcome {

@@ -3,7 +3,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 
 use super::*;
 use crate::hub::job::Done;
-use crate::id::{MessageId, Position};
+use crate::id::{Mark, MessageId, Position, RoomId};
 use crate::timestamp::Timestamp;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -135,6 +135,26 @@ fn what_reads_widely_is_in_no_batch_that_writes() {
     assert_eq!(waiting, [9, 6, 3, 1, 0]);
     let expected: Vec<_> = (1..=10).map(|ticket| (ticket, true)).collect();
     assert_eq!(bench.drain(100, 0), expected);
+}
+
+#[test]
+fn few_are_told_what_they_missed_in_a_batch_that_writes() {
+    let read = || Job::ReadMissed { room: RoomId(1), since: Mark::default(), most: 1 };
+    let write = || Job::DeleteMessage { message: MessageId(1), by: None, at: Timestamp::default() };
+    let mut bench = Bench::new(1_000);
+    bench.submit(0);
+    bench.await_batch(1);
+    let reads = || iter::repeat_with(read);
+    let jobs = iter::once(write()).chain(reads().take(MOST_RETURNS + 2)).chain([write()]).chain(reads().take(100));
+    for job in jobs {
+        bench.last += 1;
+        assert!(bench.handle.submit(Ticket(bench.last), job, bench.start));
+    }
+    for count in 1..=4 {
+        bench.await_batch(count);
+        bench.finish_batch();
+    }
+    assert_eq!(*bench.seen.lock().unwrap(), [1, 1 + MOST_RETURNS, 2 + 1 + MOST_RETURNS - 2, 100 + 2 - MOST_RETURNS]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Faults that were found by trying to break the server, each once mended and kept so.
 //!
-//! A binary of its own: some of these keep the processors busy.
+//! A binary of its own: some of these keep the processors busy, one at a time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that can't go on has failed")]
 
@@ -11,6 +11,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::common::crowd::alone;
 use crate::common::{
     ACTION, ECHO, Server, TEXT, frame, raw_websocket, read_close, read_frame, room_of, say, wait_until,
 };
@@ -49,6 +50,7 @@ fn an_end_and_a_deadline_may_come_together() {
 /// Many clients that each ask for a long list, all in one turn, made the server hold all the lists at once.
 #[test]
 fn long_replies_are_paced() {
+    let _alone = alone(10);
     const CLIENTS: usize = 200;
     const REQUESTS: usize = 60;
     let server = Server::unlimited(&["--outbox", "64KiB"]);
@@ -102,6 +104,7 @@ fn a_small_burst_does_not_lower_the_rate() {
 /// Once a turn's budget was spent, the same connections came first again, and others waited for seconds.
 #[test]
 fn a_spent_turn_goes_on_with_those_who_waited() {
+    let _alone = alone(1600);
     let server = Server::unlimited(&[]);
     let mut room = room_of(&server, 1_500);
     let readers: Vec<TcpStream> = room.iter().map(|member| member.try_clone().unwrap()).collect();
@@ -152,6 +155,7 @@ fn drain_until(readers: Vec<TcpStream>, stop: &AtomicBool) {
 /// Pongs that had arrived while the loop stood still were not looked at before their deadline was.
 #[test]
 fn a_stall_is_not_held_against_those_who_answered() {
+    let _alone = alone(1600);
     let server = Server::start(&["--ping", "500ms", "--pong", "2s"]);
     let mut clients: Vec<TcpStream> = (0..1_500).map(|_| raw_websocket(&server, ECHO)).collect();
     for client in &mut clients {
@@ -174,6 +178,7 @@ fn a_stall_is_not_held_against_those_who_answered() {
 /// members, however fast they read.
 #[test]
 fn a_crowd_that_speaks_at_once_finds_nobody_slow() {
+    let _alone = alone(200);
     const SPEAKERS: usize = 100;
     const TIMES: usize = 4;
     let server = Server::unlimited(&[]);
@@ -234,6 +239,7 @@ fn any_number_of_headers_may_be_allowed() {
 /// Answers to requests that came one behind the other were all made at once, however few of them the client read.
 #[test]
 fn answers_that_nobody_reads_are_not_piled_up() {
+    let _alone = alone(10);
     const TIMES: usize = 30_000;
     let server = Server::unlimited(&[]);
     let mut stream = server.raw();
